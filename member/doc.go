@@ -1,0 +1,4 @@
+// Package member says what a node of a cluster is as others see it: its identity, its addresses and its role.
+//
+// Like package task it is a leaf: values only, no state, no clock, nothing of Raft.
+package member

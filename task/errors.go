@@ -1,0 +1,48 @@
+package task
+
+import "errors"
+
+// The errors of Haiku's domain. Everything that goes wrong for a client wraps one of them; package wire gives each its
+// code on the wire, and the client library gives the same error back, so errors.Is answers alike on both sides.
+var (
+	// ErrInvalid: the request is malformed or outside a limit; the same request never succeeds.
+	ErrInvalid = errors.New("invalid request")
+	// ErrTooLarge: a frame, payload, result or list is larger than its limit.
+	ErrTooLarge = errors.New("too large")
+	// ErrUnknownType: the frame's type is not one that this version knows.
+	ErrUnknownType = errors.New("unknown frame type")
+	// ErrVersion: the peer speaks a protocol version that this node does not.
+	ErrVersion = errors.New("protocol version not supported")
+	// ErrHandshake: the first frame was not a Hello, or the Hello named another cluster.
+	ErrHandshake = errors.New("handshake refused")
+	// ErrNotFound: there is no such task, node or queue.
+	ErrNotFound = errors.New("not found")
+	// ErrConflict: the id is taken by a task with other content.
+	ErrConflict = errors.New("id already used with other content")
+	// ErrIDExpired: the id is older than the dedup window, so it cannot be told whether it was used.
+	ErrIDExpired = errors.New("task id older than the dedup window")
+	// ErrUnknownDependency: a task named as dependency does not exist.
+	ErrUnknownDependency = errors.New("unknown dependency")
+	// ErrAborted: another item of the atomic batch was refused, so this one did not take effect either.
+	ErrAborted = errors.New("atomic batch refused")
+	// ErrStaleLease: the lease is not the task's current one; whatever the worker did no longer counts.
+	ErrStaleLease = errors.New("lease no longer held")
+	// ErrTransition: the task's status does not allow that.
+	ErrTransition = errors.New("not allowed in this status")
+	// ErrNotLeader: this node does not lead and could not pass the request on; nothing took effect.
+	ErrNotLeader = errors.New("not the leader")
+	// ErrNoLeader: the cluster has no leader at the moment; nothing took effect.
+	ErrNoLeader = errors.New("no leader")
+	// ErrUnknownOutcome: the request may or may not have taken effect. Submits are safe to repeat with the same id.
+	ErrUnknownOutcome = errors.New("outcome unknown")
+	// ErrBusy: a limit of the node is reached; nothing took effect; try again later.
+	ErrBusy = errors.New("busy")
+	// ErrTimeout: the time given for the request ran out before it took effect.
+	ErrTimeout = errors.New("timed out")
+	// ErrShutdown: the node is going down; nothing took effect.
+	ErrShutdown = errors.New("shutting down")
+	// ErrNotAllowed: the caller may not do that.
+	ErrNotAllowed = errors.New("not allowed")
+	// ErrInternal: the node met an error of its own; its log says more.
+	ErrInternal = errors.New("internal error")
+)

@@ -1,0 +1,115 @@
+package task
+
+import (
+	"encoding/json"
+	"time"
+)
+
+// taskJSON is the JSON form of a Task. The first sixteen names are older than this program and stay; bytes are base64.
+type taskJSON struct {
+	ID             ID         `json:"id"`
+	Type           string     `json:"task_type"`
+	Payload        []byte     `json:"payload,omitempty"`
+	Priority       Priority   `json:"priority"`
+	CreatedAt      time.Time  `json:"created_at"`
+	ScheduledAt    time.Time  `json:"scheduled_at"`
+	Status         Status     `json:"status"`
+	MaxRetries     uint32     `json:"max_retries"`
+	RetryCount     uint32     `json:"retry_count"`
+	TimeoutSeconds uint64     `json:"timeout_seconds"`
+	WorkerID       *string    `json:"worker_id"`
+	LeaseExpiresAt *time.Time `json:"lease_expires_at"`
+	Result         []byte     `json:"result"`
+	Error          *string    `json:"error"`
+	Dependencies   []ID       `json:"dependencies"`
+	UpdatedAt      time.Time  `json:"updated_at"`
+
+	Queue               string           `json:"queue"`
+	Phase               Phase            `json:"phase"`
+	PayloadSize         uint32           `json:"payload_size"`
+	ResultSize          uint32           `json:"result_size,omitempty"`
+	Attempt             uint32           `json:"attempt"`
+	CrashCount          uint32           `json:"crash_count"`
+	MaxCrashes          uint32           `json:"max_crashes"`
+	LeaseID             uint64           `json:"lease_id,omitempty"`
+	LeaseSeconds        float64          `json:"lease_seconds,omitempty"`
+	Session             *SessionID       `json:"session,omitempty"`
+	StartedAt           *time.Time       `json:"started_at,omitempty"`
+	Reason              Reason           `json:"reason,omitempty"`
+	WaitingFor          uint32           `json:"waiting_for,omitempty"`
+	OnDependencyFailure DependencyPolicy `json:"on_dependency_failure,omitempty"`
+	Headers             []Header         `json:"headers,omitempty"`
+	UniqueKey           string           `json:"unique_key,omitempty"`
+	ExpiresAt           *time.Time       `json:"expires_at,omitempty"`
+	RetentionSeconds    float64          `json:"retention_seconds,omitempty"`
+	Backoff             *Backoff         `json:"backoff,omitempty"`
+	Progress            *Progress        `json:"progress,omitempty"`
+	History             []Attempt        `json:"history,omitempty"`
+	CancelRequested     bool             `json:"cancel_requested,omitempty"`
+}
+
+// MarshalJSON gives the form for people and scripts: times in RFC 3339, bytes in base64, absent times and names null
+// or left out.
+func (t *Task) MarshalJSON() ([]byte, error) {
+	j := taskJSON{
+		ID: t.ID, Type: t.Type, Payload: t.Payload, Priority: t.Priority, CreatedAt: t.CreatedAt, ScheduledAt: t.ScheduledAt,
+		Status: t.Status, MaxRetries: t.MaxRetries, RetryCount: t.RetryCount, TimeoutSeconds: t.TimeoutSeconds,
+		WorkerID: present(t.WorkerID), LeaseExpiresAt: present(t.LeaseExpiresAt), Result: t.Result, Error: present(t.Error),
+		Dependencies: t.Dependencies, UpdatedAt: t.UpdatedAt,
+		Queue: t.Queue, Phase: t.Phase(), PayloadSize: t.PayloadSize, ResultSize: t.ResultSize, Attempt: t.Attempt,
+		CrashCount: t.CrashCount, MaxCrashes: t.MaxCrashes, LeaseID: t.LeaseID, LeaseSeconds: t.LeaseDuration.Seconds(),
+		Session: present(t.Session), StartedAt: present(t.StartedAt), Reason: t.Reason, WaitingFor: t.WaitingFor,
+		OnDependencyFailure: t.OnDependencyFailure, Headers: t.Headers, UniqueKey: t.UniqueKey, ExpiresAt: present(t.ExpiresAt),
+		RetentionSeconds: t.Retention.Seconds(), Backoff: present(t.Backoff), History: t.History, CancelRequested: t.CancelRequested,
+	}
+	if !t.Progress.IsZero() {
+		j.Progress = &t.Progress
+	}
+	if j.Dependencies == nil {
+		j.Dependencies = []ID{}
+	}
+	return json.Marshal(j)
+}
+
+// UnmarshalJSON reads the form that MarshalJSON gives. What has no JSON field (submit order, hash, last lease) is zero.
+func (t *Task) UnmarshalJSON(b []byte) error {
+	var j taskJSON
+	if err := json.Unmarshal(b, &j); err != nil {
+		return err
+	}
+	*t = Task{
+		ID: j.ID, Type: j.Type, Payload: j.Payload, Priority: j.Priority, CreatedAt: j.CreatedAt, ScheduledAt: j.ScheduledAt,
+		Status: j.Status, MaxRetries: j.MaxRetries, RetryCount: j.RetryCount, TimeoutSeconds: j.TimeoutSeconds,
+		WorkerID: value(j.WorkerID), LeaseExpiresAt: value(j.LeaseExpiresAt), Result: j.Result, Error: value(j.Error),
+		Dependencies: j.Dependencies, UpdatedAt: j.UpdatedAt,
+		Queue: j.Queue, PayloadSize: j.PayloadSize, ResultSize: j.ResultSize, Attempt: j.Attempt,
+		CrashCount: j.CrashCount, MaxCrashes: j.MaxCrashes, LeaseID: j.LeaseID, LeaseDuration: seconds(j.LeaseSeconds),
+		Session: value(j.Session), StartedAt: value(j.StartedAt), Reason: j.Reason, WaitingFor: j.WaitingFor,
+		OnDependencyFailure: j.OnDependencyFailure, Headers: j.Headers, UniqueKey: j.UniqueKey, ExpiresAt: value(j.ExpiresAt),
+		Retention: seconds(j.RetentionSeconds), Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
+		CancelRequested: j.CancelRequested,
+	}
+	if len(t.Dependencies) == 0 {
+		t.Dependencies = nil
+	}
+	return nil
+}
+
+// present returns a pointer to v, or nil for its zero value.
+func present[T comparable](v T) *T {
+	var zero T
+	if v == zero {
+		return nil
+	}
+	return &v
+}
+
+// value returns what p points to, or the zero value.
+func value[T any](p *T) (v T) {
+	if p != nil {
+		v = *p
+	}
+	return v
+}
+
+func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }

@@ -1,0 +1,33 @@
+package task
+
+import "time"
+
+// The limits that every layer checks, before it allocates. PROTOCOL.md lists them.
+const (
+	MaxPayload       = 10 << 20 // bytes
+	MaxResult        = 4 << 20  // bytes
+	MaxError         = 64 << 10 // bytes of UTF-8
+	MaxHeaders       = 16 << 10 // bytes of all names and values together
+	MaxName          = 128      // bytes of UTF-8 without control characters: queue, type, worker and the like
+	MaxUniqueKey     = 1 << 10  // bytes
+	MaxItems         = 1000     // tasks, results or ids in one request
+	MaxDependencies  = 1000     // of one task
+	MaxBatchParents  = 10000    // dependencies in one request, all tasks together
+	MaxHistory       = 20       // attempts kept
+	MaxPairs         = 256      // (queue, type) pairs of one claim
+	MaxClaimBytes    = 8 << 20  // payload bytes of one claim; one task is always given
+	MaxRetriesLimit  = 10000
+	MaxCrashesLimit  = 1000
+	MaxTimeout       = 366 * 24 * time.Hour
+	MaxDelay         = 10 * 366 * 24 * time.Hour
+	MaxWait          = 10 * time.Minute // of one claim or query
+	MaxLease         = 12 * time.Hour
+	InlineBytes      = 1 << 10 // a payload or result up to this size stands in the record
+	MaxTouch         = 1000    // tasks that one command may change
+	DefaultLease     = 30 * time.Second
+	DefaultRetries   = 3
+	DefaultCrashes   = 3
+	DefaultQueue     = "default"
+	DefaultDedup     = 24 * time.Hour
+	DefaultListLimit = 100
+)
