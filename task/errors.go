@@ -1,6 +1,9 @@
 package task
 
-import "errors"
+import (
+	"errors"
+	"time"
+)
 
 // The errors of Haiku's domain. Everything that goes wrong for a client wraps one of them; package wire gives each its
 // code on the wire, and the client library gives the same error back, so errors.Is answers alike on both sides.
@@ -46,3 +49,14 @@ var (
 	// ErrInternal: the node met an error of its own; its log says more.
 	ErrInternal = errors.New("internal error")
 )
+
+// RetryLater is an error together with the time after which the same request may succeed.
+type RetryLater struct {
+	Err   error
+	After time.Duration
+}
+
+func (e *RetryLater) Error() string { return e.Err.Error() }
+
+// Unwrap returns the error itself.
+func (e *RetryLater) Unwrap() error { return e.Err }

@@ -8,8 +8,12 @@ const (
 	MaxResult        = 4 << 20  // bytes
 	MaxError         = 64 << 10 // bytes of UTF-8
 	MaxHeaders       = 16 << 10 // bytes of all names and values together
+	MaxHeaderCount   = 128      // headers of one task
 	MaxName          = 128      // bytes of UTF-8 without control characters: queue, type, worker and the like
-	MaxUniqueKey     = 1 << 10  // bytes
+	MaxUniqueKey     = 1 << 10  // bytes of UTF-8
+	MaxProgress      = 4 << 10  // bytes of message and cursor together
+	MaxCursor        = 1 << 10  // bytes of the cursor of a list
+	MaxToken         = 4 << 10  // bytes
 	MaxItems         = 1000     // tasks, results or ids in one request
 	MaxDependencies  = 1000     // of one task
 	MaxBatchParents  = 10000    // dependencies in one request, all tasks together

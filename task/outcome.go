@@ -25,11 +25,12 @@ const (
 	LeaseUnheard OutcomeKind = 18 // the claim's reply never reached the worker; does not count as a crash
 	Requeued     OutcomeKind = 19 // recovery put it back
 	Revoked      OutcomeKind = 20 // cancelled while running
+	TimedOut     OutcomeKind = 21 // ran longer than timeout_seconds; counts as a failure
 )
 
 var outcomeNames = map[OutcomeKind]string{
 	Success: "success", Failure: "failure", Snooze: "snooze", Discard: "cancel", Reject: "dead", Interrupted: "interrupted",
-	LeaseExpired: "lease_expired", SessionLost: "session_lost", LeaseUnheard: "lease_unheard", Requeued: "requeued", Revoked: "revoked",
+	LeaseExpired: "lease_expired", SessionLost: "session_lost", LeaseUnheard: "lease_unheard", Requeued: "requeued", Revoked: "revoked", TimedOut: "timed_out",
 }
 
 func (k OutcomeKind) String() string {

@@ -101,6 +101,9 @@ func (s *Spec) Validate() error {
 	if len(s.UniqueKey) > MaxUniqueKey {
 		return fmt.Errorf("%w: unique_key has %d bytes, at most %d are allowed", ErrTooLarge, len(s.UniqueKey), MaxUniqueKey)
 	}
+	if !utf8.ValidString(s.UniqueKey) {
+		return fmt.Errorf("%w: unique_key is not UTF-8", ErrInvalid)
+	}
 	if s.OnDependencyFailure > PolicyBlock {
 		return fmt.Errorf("%w: on_dependency_failure %d is not cancel, ignore or block", ErrInvalid, s.OnDependencyFailure)
 	}
@@ -153,6 +156,9 @@ func (s *Spec) validateDependencies() error {
 }
 
 func validateHeaders(headers []Header) error {
+	if len(headers) > MaxHeaderCount {
+		return fmt.Errorf("%w: %d headers, at most %d are allowed", ErrTooLarge, len(headers), MaxHeaderCount)
+	}
 	total := 0
 	seen := make(map[string]struct{}, len(headers))
 	for _, h := range headers {
@@ -195,7 +201,18 @@ func ValidateName(what, name string) error {
 // clip shortens text that came from outside before it is put into an error.
 func clip(s string) string {
 	if len(s) > 64 {
-		return s[:64] + "..."
+		return ClipText(s, 64) + "..."
 	}
 	return s
+}
+
+// ClipText returns the longest beginning of s that has at most limit bytes and does not end inside a character.
+func ClipText(s string, limit int) string {
+	if len(s) <= limit {
+		return s
+	}
+	for limit > 0 && !utf8.RuneStart(s[limit]) {
+		limit--
+	}
+	return s[:limit]
 }

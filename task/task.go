@@ -149,9 +149,7 @@ func New(s *Spec, now time.Time, seq uint64, hash [16]byte) *Task {
 
 // EndAttempt appends the current attempt to the history, which keeps the newest MaxHistory.
 func (t *Task) EndAttempt(kind OutcomeKind, errText string, now time.Time) {
-	if len(errText) > maxHistoryError {
-		errText = errText[:maxHistoryError]
-	}
+	errText = ClipText(errText, maxHistoryError)
 	if len(t.History) >= MaxHistory {
 		t.History = t.History[len(t.History)-MaxHistory+1:]
 	}

@@ -647,8 +647,9 @@ type Ended struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	LeaseId       uint64                 `protobuf:"varint,2,opt,name=lease_id,json=leaseId,proto3" json:"lease_id,omitempty"`
-	Kind          uint32                 `protobuf:"varint,3,opt,name=kind,proto3" json:"kind,omitempty"`   // an outcome that the broker decides
-	Crash         bool                   `protobuf:"varint,4,opt,name=crash,proto3" json:"crash,omitempty"` // counts as a crash
+	Kind          uint32                 `protobuf:"varint,3,opt,name=kind,proto3" json:"kind,omitempty"`                      // an outcome that the broker decides
+	Crash         bool                   `protobuf:"varint,4,opt,name=crash,proto3" json:"crash,omitempty"`                    // counts as a crash
+	DelayUs       int64                  `protobuf:"varint,5,opt,name=delay_us,json=delayUs,proto3" json:"delay_us,omitempty"` // until the retry, after a timeout
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -709,6 +710,13 @@ func (x *Ended) GetCrash() bool {
 		return x.Crash
 	}
 	return false
+}
+
+func (x *Ended) GetDelayUs() int64 {
+	if x != nil {
+		return x.DelayUs
+	}
+	return 0
 }
 
 type Promote struct {
@@ -1051,12 +1059,13 @@ const file_command_proto_rawDesc = "" +
 	"\x06Cancel\x12\x10\n" +
 	"\x03ids\x18\x01 \x01(\fR\x03ids\"8\n" +
 	"\aRelease\x12-\n" +
-	"\x05ended\x18\x01 \x03(\v2\x17.haiku.command.v1.EndedR\x05ended\"\\\n" +
+	"\x05ended\x18\x01 \x03(\v2\x17.haiku.command.v1.EndedR\x05ended\"w\n" +
 	"\x05Ended\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x19\n" +
 	"\blease_id\x18\x02 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\rR\x04kind\x12\x14\n" +
-	"\x05crash\x18\x04 \x01(\bR\x05crash\"\x1b\n" +
+	"\x05crash\x18\x04 \x01(\bR\x05crash\x12\x19\n" +
+	"\bdelay_us\x18\x05 \x01(\x03R\adelayUs\"\x1b\n" +
 	"\aPromote\x12\x10\n" +
 	"\x03max\x18\x01 \x01(\rR\x03max\"\x06\n" +
 	"\x04Step\"\xa5\x01\n" +

@@ -600,6 +600,11 @@ func (m *Ended) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.DelayUs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.DelayUs))
+		i--
+		dAtA[i] = 0x28
+	}
 	if m.Crash {
 		i--
 		if m.Crash {
@@ -1134,6 +1139,9 @@ func (m *Ended) SizeVT() (n int) {
 	}
 	if m.Crash {
 		n += 2
+	}
+	if m.DelayUs != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.DelayUs))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2838,6 +2846,25 @@ func (m *Ended) UnmarshalVT(dAtA []byte) error {
 				}
 			}
 			m.Crash = bool(v != 0)
+		case 5:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DelayUs", wireType)
+			}
+			m.DelayUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.DelayUs |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -1,0 +1,219 @@
+package fsm
+
+import (
+	"errors"
+	"fmt"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/haiku-queue/haiku/internal/pb/commandpb"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// message is what the generated code of command.proto offers.
+type message interface {
+	proto.Message
+	SizeVT() int
+	MarshalToSizedBufferVT([]byte) (int, error)
+	UnmarshalVT([]byte) error
+}
+
+var (
+	errKind    = errors.New("unknown kind")
+	errVersion = errors.New("unknown version")
+	errField   = errors.New("unknown or malformed field")
+)
+
+// commandVersion is the version in which this program writes a kind. Each change of a command raises its number here,
+// keeps the reading of the old one in commandFromPB, and raises MaxCommandVersion.
+func commandVersion(Kind) uint8 { return 1 }
+
+func commandToPB(c Command) (message, error) {
+	switch c := c.(type) {
+	case *Submit:
+		return submitToPB(c)
+	case *Claim:
+		return &commandpb.Claim{Session: c.Session[:], WorkerId: c.WorkerID, Queues: c.Queues, Types: c.Types, Max: uint32(c.Max), LeaseUs: c.Lease.Microseconds()}, nil
+	case *Finish:
+		return finishToPB(c)
+	case *Cancel:
+		return &commandpb.Cancel{Ids: joinIDs(c.IDs)}, nil
+	case *Release:
+		return releaseToPB(c), nil
+	case *Promote:
+		return &commandpb.Promote{Max: uint32(c.Max)}, nil
+	case *Step:
+		return &commandpb.Step{}, nil
+	case *SetMember:
+		m := &c.Member
+		return &commandpb.SetMember{NodeId: m.ID[:], Name: m.Name, Address: m.Address, HttpAddress: m.HTTPAddress, MaxCommandVersion: m.MaxCommandVersion}, nil
+	case *RemoveMember:
+		return &commandpb.RemoveMember{NodeId: c.ID[:]}, nil
+	case *Found:
+		return &commandpb.Found{ClusterId: c.ClusterID[:]}, nil
+	case *Mark:
+		return &commandpb.Mark{}, nil
+	}
+	return nil, fmt.Errorf("%w: %T", errKind, c)
+}
+
+func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
+	if kind < KindSubmit || kind > KindMark {
+		return nil, errKind
+	}
+	if version != commandVersion(kind) {
+		return nil, fmt.Errorf("%w %d", errVersion, version)
+	}
+	switch kind {
+	case KindSubmit:
+		return decode(body, &commandpb.Submit{}, submitFromPB)
+	case KindClaim:
+		return decode(body, &commandpb.Claim{}, claimFromPB)
+	case KindFinish:
+		return decode(body, &commandpb.Finish{}, finishFromPB)
+	case KindCancel:
+		return decode(body, &commandpb.Cancel{}, func(m *commandpb.Cancel) (Command, error) {
+			ids, err := splitIDs(m.Ids)
+			return &Cancel{IDs: ids}, err
+		})
+	case KindRelease:
+		return decode(body, &commandpb.Release{}, releaseFromPB)
+	case KindPromote:
+		return decode(body, &commandpb.Promote{}, func(m *commandpb.Promote) (Command, error) { return &Promote{Max: int(m.Max)}, nil })
+	case KindStep:
+		return decode(body, &commandpb.Step{}, func(*commandpb.Step) (Command, error) { return &Step{}, nil })
+	case KindSetMember:
+		return decode(body, &commandpb.SetMember{}, setMemberFromPB)
+	case KindRemoveMember:
+		return decode(body, &commandpb.RemoveMember{}, func(m *commandpb.RemoveMember) (Command, error) {
+			id, err := memberID(m.NodeId)
+			return &RemoveMember{ID: id}, err
+		})
+	case KindFound:
+		return decode(body, &commandpb.Found{}, func(m *commandpb.Found) (Command, error) {
+			id, err := memberID(m.ClusterId)
+			return &Found{ClusterID: id}, err
+		})
+	}
+	return decode(body, &commandpb.Mark{}, func(*commandpb.Mark) (Command, error) { return &Mark{}, nil })
+}
+
+// decode reads a body into m, refuses fields that m does not know, and converts it.
+func decode[M message](body []byte, m M, convert func(M) (Command, error)) (Command, error) {
+	if err := m.UnmarshalVT(body); err != nil {
+		return nil, err
+	}
+	if err := refuseUnknown(m); err != nil {
+		return nil, err
+	}
+	return convert(m)
+}
+
+func refuseUnknown(m proto.Message) error {
+	if len(m.ProtoReflect().GetUnknown()) > 0 {
+		return fmt.Errorf("%w in %s", errField, m.ProtoReflect().Descriptor().Name())
+	}
+	return nil
+}
+
+func claimFromPB(m *commandpb.Claim) (Command, error) {
+	session, err := sessionID(m.Session)
+	return &Claim{Session: session, WorkerID: m.WorkerId, Queues: m.Queues, Types: m.Types, Max: int(m.Max), Lease: micros(m.LeaseUs)}, err
+}
+
+func finishToPB(c *Finish) (message, error) {
+	if len(c.Delays) != len(c.Outcomes) {
+		return nil, fmt.Errorf("%w: %d outcomes, %d delays", errField, len(c.Outcomes), len(c.Delays))
+	}
+	m := &commandpb.Finish{Outcomes: make([]*commandpb.Outcome, len(c.Outcomes))}
+	for i := range c.Outcomes {
+		o := &c.Outcomes[i]
+		m.Outcomes[i] = &commandpb.Outcome{Id: o.ID[:], LeaseId: o.LeaseID, Kind: uint32(o.Kind), Result: o.Result, Error: o.Error, DelayUs: c.Delays[i].Microseconds()}
+	}
+	return m, nil
+}
+
+func finishFromPB(m *commandpb.Finish) (Command, error) {
+	c := &Finish{Outcomes: make([]task.Outcome, len(m.Outcomes)), Delays: make([]time.Duration, len(m.Outcomes))}
+	for i, o := range m.Outcomes {
+		if err := refuseUnknown(o); err != nil {
+			return nil, err
+		}
+		id, err := task.IDFromBytes(o.Id)
+		if err != nil {
+			return nil, err
+		}
+		c.Outcomes[i] = task.Outcome{ID: id, LeaseID: o.LeaseId, Kind: task.OutcomeKind(o.Kind), Result: o.Result, Error: o.Error}
+		c.Delays[i] = micros(o.DelayUs)
+	}
+	return c, nil
+}
+
+func releaseToPB(c *Release) message {
+	m := &commandpb.Release{Ended: make([]*commandpb.Ended, len(c.Ended))}
+	for i := range c.Ended {
+		e := &c.Ended[i]
+		m.Ended[i] = &commandpb.Ended{Id: e.ID[:], LeaseId: e.LeaseID, Kind: uint32(e.Kind), Crash: e.Crash, DelayUs: e.Delay.Microseconds()}
+	}
+	return m
+}
+
+func releaseFromPB(m *commandpb.Release) (Command, error) {
+	c := &Release{Ended: make([]Ended, len(m.Ended))}
+	for i, e := range m.Ended {
+		if err := refuseUnknown(e); err != nil {
+			return nil, err
+		}
+		id, err := task.IDFromBytes(e.Id)
+		if err != nil {
+			return nil, err
+		}
+		c.Ended[i] = Ended{ID: id, LeaseID: e.LeaseId, Kind: task.OutcomeKind(e.Kind), Crash: e.Crash, Delay: micros(e.DelayUs)}
+	}
+	return c, nil
+}
+
+func setMemberFromPB(m *commandpb.SetMember) (Command, error) {
+	id, err := memberID(m.NodeId)
+	return &SetMember{Member: member.Member{ID: id, Name: m.Name, Address: m.Address, HTTPAddress: m.HttpAddress, MaxCommandVersion: m.MaxCommandVersion}}, err
+}
+
+func memberID(b []byte) (id member.ID, err error) {
+	if len(b) != len(id) {
+		return id, fmt.Errorf("%w: id of %d bytes", errField, len(b))
+	}
+	return member.ID(b), nil
+}
+
+func sessionID(b []byte) (id task.SessionID, err error) {
+	if len(b) != len(id) {
+		return id, fmt.Errorf("%w: session of %d bytes", errField, len(b))
+	}
+	return task.SessionID(b), nil
+}
+
+func joinIDs(ids []task.ID) []byte {
+	b := make([]byte, 0, len(ids)*16)
+	for _, id := range ids {
+		b = append(b, id[:]...)
+	}
+	return b
+}
+
+func splitIDs(b []byte) ([]task.ID, error) {
+	if len(b)%16 != 0 {
+		return nil, fmt.Errorf("%w: ids of %d bytes", errField, len(b))
+	}
+	if len(b) == 0 {
+		return nil, nil
+	}
+	ids := make([]task.ID, 0, len(b)/16)
+	for ; len(b) > 0; b = b[16:] {
+		ids = append(ids, task.ID(b[:16]))
+	}
+	return ids, nil
+}
+
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }

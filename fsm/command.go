@@ -1,0 +1,105 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Kind numbers a command in the log. Numbers are never reused.
+type Kind uint8
+
+// The kinds of commands.
+const (
+	KindSubmit       Kind = 1
+	KindClaim        Kind = 2
+	KindFinish       Kind = 3
+	KindCancel       Kind = 4
+	KindRelease      Kind = 5
+	KindPromote      Kind = 6
+	KindStep         Kind = 7
+	KindSetMember    Kind = 8
+	KindRemoveMember Kind = 9
+	KindFound        Kind = 10
+	KindMark         Kind = 11
+)
+
+// MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
+// lowest MaxCommandVersion of its members.
+const MaxCommandVersion = 1
+
+// Command is one change that is proposed, replicated and applied. The concrete types of this file are all there are.
+type Command interface{ Kind() Kind }
+
+// Submit adds tasks. The specs are validated before they are proposed.
+type Submit struct {
+	Specs       []task.Spec
+	Hashes      [][16]byte // ContentHash of each spec as the client sent it
+	Atomic      bool       // all or nothing
+	DedupWindow time.Duration
+}
+
+// Claim leases ready tasks to a worker. Wait is not part of it.
+type Claim struct {
+	Session  task.SessionID
+	WorkerID string
+	Queues   []string
+	Types    []string // all types of the queues if empty
+	Max      int
+	Lease    time.Duration
+}
+
+// Finish ends leases with what the workers report. Delays holds, for each outcome, the wait until a retry or the end
+// of a snooze, jitter included.
+type Finish struct {
+	Outcomes []task.Outcome
+	Delays   []time.Duration
+}
+
+// Cancel cancels waiting tasks and asks running ones to stop.
+type Cancel struct{ IDs []task.ID }
+
+// Release ends leases on the broker's own account. Only the leader makes it.
+type Release struct{ Ended []Ended }
+
+// Ended is one lease that the broker ends.
+type Ended struct {
+	ID      task.ID
+	LeaseID uint64
+	Kind    task.OutcomeKind // one of those that the broker decides
+	Crash   bool             // counts towards max_crashes
+	Delay   time.Duration    // with TimedOut: until the retry
+}
+
+// Promote moves up to Max due tasks, scheduled or to be retried, into the ready order. Only the leader makes it.
+type Promote struct{ Max int }
+
+// Step goes on with work that an earlier command left because it would have touched too many tasks. Only the leader
+// makes it.
+type Step struct{}
+
+// SetMember stores what a node tells of itself. Role and Voter are not stored: Raft knows them.
+type SetMember struct{ Member member.Member }
+
+// RemoveMember forgets a node.
+type RemoveMember struct{ ID member.ID }
+
+// Found gives a new cluster its id; refused when there is one.
+type Found struct{ ClusterID member.ID }
+
+// Mark makes every node take a snapshot for its state hash at the mark's index.
+type Mark struct{}
+
+// Kind and its siblings name the commands' numbers.
+func (*Submit) Kind() Kind       { return KindSubmit }
+func (*Claim) Kind() Kind        { return KindClaim }
+func (*Finish) Kind() Kind       { return KindFinish }
+func (*Cancel) Kind() Kind       { return KindCancel }
+func (*Release) Kind() Kind      { return KindRelease }
+func (*Promote) Kind() Kind      { return KindPromote }
+func (*Step) Kind() Kind         { return KindStep }
+func (*SetMember) Kind() Kind    { return KindSetMember }
+func (*RemoveMember) Kind() Kind { return KindRemoveMember }
+func (*Found) Kind() Kind        { return KindFound }
+func (*Mark) Kind() Kind         { return KindMark }
