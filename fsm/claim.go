@@ -1,0 +1,68 @@
+package fsm
+
+import (
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// claim leases the first ready tasks of the pairs that the request names, in their order over all those pairs.
+func (m *machine) claim(c *Claim) (Result, error) {
+	var r Result
+	pairs := m.pairs(c)
+	size := 0
+	for len(pairs) > 0 && len(r.Tasks) < c.Max {
+		id, _, ok, err := m.batch.FirstReady(pairs)
+		if err != nil || !ok {
+			return r, err
+		}
+		t, err := m.batch.Task(id)
+		if err != nil {
+			return r, err
+		}
+		if size += weight(t); size > task.MaxClaimBytes && len(r.Tasks) > 0 {
+			return r, nil
+		}
+		t = t.Clone()
+		if t.Status, err = task.Next(t.Status, task.EventClaim); err != nil {
+			return r, err
+		}
+		m.lease(t, c)
+		m.put(t)
+		r.Tasks = append(r.Tasks, t)
+	}
+	return r, nil
+}
+
+func (m *machine) lease(t *task.Task, c *Claim) {
+	t.Attempt++
+	t.LeaseID = m.batch.NextSeq()
+	t.WorkerID, t.Session = c.WorkerID, c.Session
+	t.LeaseDuration, t.LeaseExpiresAt = c.Lease, m.now.Add(c.Lease)
+	t.StartedAt, t.UpdatedAt = m.now, m.now
+}
+
+// pairs lists the (queue, type) pairs of a claim that have ready tasks, or all that it names by type.
+func (m *machine) pairs(c *Claim) []store.Pair {
+	var pairs []store.Pair
+	for _, queue := range c.Queues {
+		if len(c.Types) == 0 {
+			pairs = append(pairs, m.batch.ReadyPairs(queue)...)
+		}
+		for _, typ := range c.Types {
+			pairs = append(pairs, store.Pair{Queue: queue, Type: typ})
+		}
+	}
+	return pairs
+}
+
+// weight is about what a claimed task takes in a reply, in bytes.
+func weight(t *task.Task) int {
+	n := int(t.PayloadSize) + len(t.Error) + 18*len(t.Dependencies) + len(t.Progress.Cursor) + 256
+	for i := range t.Headers {
+		n += len(t.Headers[i].Name) + len(t.Headers[i].Value) + 8
+	}
+	for i := range t.History {
+		n += len(t.History[i].WorkerID) + len(t.History[i].Error) + 32
+	}
+	return n
+}

@@ -1,0 +1,157 @@
+package fsm
+
+import (
+	"encoding/binary"
+	"fmt"
+
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// work is a task that ended and whose dependants are to be told, from the child after After on. Children submitted
+// later (Seq >= Before) saw the end themselves.
+//
+// In meta it stands under "work/" | seq uint64, so that it is done in the order in which it arose, as
+//
+//	version uint8 = 1 | parent 16 | after 16 | before uint64
+type work struct {
+	Parent task.ID
+	After  task.ID
+	Before uint64
+}
+
+const (
+	workPrefix  = "work/"
+	workVersion = 1
+	workSize    = 1 + 16 + 16 + 8
+)
+
+// put writes a task, and notes it when it has ended and may have dependants.
+func (m *machine) put(t *task.Task) {
+	m.batch.Put(t)
+	if t.Status.IsTerminal() {
+		m.ended = append(m.ended, work{Parent: t.ID, Before: m.batch.Seq() + 1})
+		m.done = append(m.done, t.ID)
+	}
+}
+
+// resolve lets t know that one of its dependencies ended with the given terminal status. t is not put here.
+func (m *machine) resolve(t *task.Task, parent task.Status) {
+	switch {
+	case t.Status != task.Pending || t.WaitingFor == 0:
+	case parent == task.Completed || t.OnDependencyFailure == task.PolicyIgnore:
+		t.WaitingFor--
+		t.UpdatedAt = m.now
+	case t.OnDependencyFailure == task.PolicyCancel:
+		t.Status, t.Reason, t.UpdatedAt = task.Cancelled, task.DependencyFailed, m.now
+	}
+}
+
+// settled tells the dependants of what the command ended. It touches at most task.MaxTouch tasks; what is left stays as
+// work items, and the Result says so.
+func (m *machine) settled(r Result) (Result, error) {
+	touched := max(len(r.Receipts), r.Count)
+	err := m.drain(task.MaxTouch-touched, &r)
+	return r, err
+}
+
+// drain works on m.ended, children of children included, until nothing is left or the budget is used up.
+func (m *machine) drain(budget int, r *Result) error {
+	for len(m.ended) > 0 {
+		w := m.ended[0]
+		m.ended = m.ended[1:]
+		rest, used, err := m.tell(w, budget)
+		if err != nil {
+			return err
+		}
+		budget -= used
+		r.Count += used
+		if rest != nil {
+			m.leave(*rest)
+			r.More = true
+		}
+	}
+	return nil
+}
+
+// tell resolves the parent's end in at most budget children and returns the work that is left, if any.
+func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
+	children, err := m.batch.Dependents(w.Parent, w.After, budget+1)
+	if err != nil || len(children) == 0 {
+		return nil, 0, err
+	}
+	status, _, _, err := m.batch.Status(w.Parent)
+	if err != nil {
+		return nil, 0, err
+	}
+	for _, id := range children {
+		if used == budget {
+			return &w, used, nil
+		}
+		child, err := m.batch.Task(id)
+		if err != nil {
+			return nil, used, err
+		}
+		if child == nil {
+			return nil, used, fmt.Errorf("dependant %s of %s has no record", id, w.Parent)
+		}
+		used++
+		w.After = id
+		if child.Seq >= w.Before || child.Status != task.Pending {
+			continue
+		}
+		child = child.Clone()
+		m.resolve(child, status)
+		m.put(child)
+	}
+	return nil, used, nil
+}
+
+// leave keeps work for a later Step.
+func (m *machine) leave(w work) {
+	value := make([]byte, 0, workSize)
+	value = append(value, workVersion)
+	value = append(value, w.Parent[:]...)
+	value = append(value, w.After[:]...)
+	value = binary.BigEndian.AppendUint64(value, w.Before)
+	m.batch.PutMeta(workPrefix+string(binary.BigEndian.AppendUint64(nil, m.batch.NextSeq())), value)
+}
+
+// step does task.MaxTouch tasks' worth of the oldest work.
+func (m *machine) step() (Result, error) {
+	var r Result
+	for r.Count < task.MaxTouch {
+		items, err := m.batch.ScanMeta(workPrefix, 1)
+		if err != nil || len(items) == 0 {
+			return r, err
+		}
+		w, err := decodeWork(items[0])
+		if err != nil {
+			return r, err
+		}
+		m.batch.DeleteMeta(items[0].Key)
+		m.ended = append(m.ended, w)
+		if err := m.drain(task.MaxTouch-r.Count, &r); err != nil {
+			return r, err
+		}
+		if r.More {
+			return r, nil
+		}
+	}
+	r.More = true
+	return r, nil
+}
+
+func decodeWork(kv store.KV) (work, error) {
+	v := kv.Value
+	if len(v) != workSize || v[0] != workVersion {
+		return work{}, fmt.Errorf("work item %x is damaged", kv.Key)
+	}
+	return work{Parent: task.ID(v[1:17]), After: task.ID(v[17:33]), Before: binary.BigEndian.Uint64(v[33:])}, nil
+}
+
+// HasWork reports whether st holds work for a Step.
+func HasWork(st *store.Store) (bool, error) {
+	items, err := st.ScanMeta(workPrefix)
+	return len(items) > 0, err
+}

@@ -1,0 +1,153 @@
+package fsm
+
+import (
+	"fmt"
+	"io"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Options are the FSM's ways to tell its node what happened. All are called from Raft's apply goroutine and must not
+// block; none may change what is applied.
+type Options struct {
+	OnCommit func([]store.Claimable)               // tasks became claimable; never nil
+	OnMark   func(index uint64, s *store.Snapshot) // a mark was applied; the snapshot is the callee's to release; never nil
+	OnFatal  func(error)                           // the store failed; the process has to end; never nil
+	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.
+	HoldSnapshot func() bool
+	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
+	Write func(commit func() error) error
+}
+
+// Committed is what one write changed that somebody may wait for.
+type Committed struct {
+	Claimable []store.Claimable // tasks that became claimable, net of what the same write claimed
+	Ended     []task.ID         // tasks that may have ended
+}
+
+// FSM applies Raft's log to a store. It fits raft.BatchingFSM.
+type FSM struct {
+	store *store.Store
+	opts  Options
+
+	mu     sync.Mutex
+	failed error // set once the store has failed; nothing is applied after it
+}
+
+// New returns an FSM that goes on from what st holds.
+func New(st *store.Store, opts Options) *FSM { return &FSM{store: st, opts: opts} }
+
+// Apply applies one entry; see ApplyBatch.
+func (f *FSM) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
+
+// ApplyBatch applies committed entries in order and in as few atomic writes as can be: one, or one more for each mark.
+// The answer has one element an entry: []Result in the order of its commands; nil for an entry that was applied before
+// or is a configuration; or an error once the store has failed. It panics on an entry that it cannot understand.
+func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	out := make([]any, len(logs))
+	for done := 0; done < len(logs); {
+		if f.failed != nil {
+			fillError(out[done:], f.failed)
+			break
+		}
+		n, err := f.applyRun(logs[done:], out[done:])
+		if err != nil {
+			f.failed = fmt.Errorf("apply: %w", err)
+			f.opts.OnFatal(f.failed)
+			continue
+		}
+		done += n
+	}
+	return out
+}
+
+// applyRun applies entries up to and including the first with a mark, as one write, and returns how many those were.
+func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
+	applied := f.store.Applied()
+	batch := f.store.Begin()
+	defer batch.Discard()
+	m := &machine{batch: batch}
+	chain := batch.LogHash()
+	marked, changed := false, false
+	for n < len(logs) && !marked {
+		l := logs[n]
+		if l.Index > applied.Index {
+			results, mark, err := m.applyLog(l)
+			if err != nil {
+				return 0, err
+			}
+			if l.Type == raft.LogConfiguration {
+				applied.Configuration, applied.ConfigurationIndex = l.Data, l.Index
+			} else {
+				out[n] = results
+			}
+			applied.Index, applied.Term = l.Index, l.Term
+			chain = chainHash(chain, l, results)
+			marked, changed = mark, true
+		}
+		n++
+	}
+	if !changed {
+		return n, nil
+	}
+	claimable, err := f.commit(batch, applied, chain)
+	if err != nil {
+		return 0, err
+	}
+	if marked {
+		f.opts.OnMark(applied.Index, f.store.Snapshot())
+	}
+	f.opts.OnCommit(Committed{Claimable: claimable, Ended: m.done})
+	return n, nil
+}
+
+func (f *FSM) commit(batch *store.Batch, applied store.Applied, chain [32]byte) (claimable []store.Claimable, err error) {
+	write := func() error {
+		claimable, err = batch.Commit(applied, chain)
+		return err
+	}
+	if f.opts.Write == nil {
+		return claimable, write()
+	}
+	return claimable, f.opts.Write(write)
+}
+
+// Snapshot gives Raft a handle whose Persist closes the sink at once: the snapshot store of this program keeps no copy,
+// for the database itself is the snapshot.
+func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
+	if f.opts.HoldSnapshot != nil && f.opts.HoldSnapshot() {
+		return nil, raft.ErrNothingNewToSnapshot
+	}
+	return persisted{}, nil
+}
+
+type persisted struct{}
+
+func (persisted) Persist(sink raft.SnapshotSink) error { return sink.Close() }
+func (persisted) Release()                             {}
+
+// Restore replaces the whole store by a streamed checkpoint. After an error the old store is still in place, but the
+// node must end: Raft would go on as if it had worked.
+func (f *FSM) Restore(r io.ReadCloser) error {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	if err := f.store.Restore(r); err != nil {
+		err = fmt.Errorf("restore snapshot: %w", err)
+		f.failed = err
+		f.opts.OnFatal(err)
+		return err
+	}
+	return nil
+}
+
+func fillError(out []any, err error) {
+	for i := range out {
+		out[i] = err
+	}
+}

@@ -1,0 +1,89 @@
+package fsm
+
+import (
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// machine applies commands to one store batch.
+type machine struct {
+	batch *store.Batch
+	now   time.Time // leader time of the entry at hand
+	ended []work    // tasks that ended in the command at hand, whose dependants are still to be told
+	done  []task.ID // tasks that ended in any command so far; some of refused commands may be among them
+}
+
+// applyLog applies one entry, commands or configuration. An error is the store's: the batch is lost.
+func (m *machine) applyLog(l *raft.Log) (results []Result, mark bool, err error) {
+	if l.Type != raft.LogCommand {
+		return nil, false, nil
+	}
+	entry, err := DecodeEntry(l.Data)
+	if err != nil {
+		panic(fmt.Sprintf("log entry %d of term %d: %v", l.Index, l.Term, err))
+	}
+	results = make([]Result, len(entry.Commands))
+	if entry.Term != l.Term {
+		for i := range results {
+			results[i].Err = task.ErrNotLeader
+		}
+		return results, false, nil
+	}
+	m.advance(entry.Time)
+	for i, c := range entry.Commands {
+		savepoint := m.batch.Savepoint()
+		m.ended = m.ended[:0]
+		if results[i], err = m.apply(c); err != nil {
+			return nil, false, err
+		}
+		if results[i].Err != nil {
+			m.batch.Rollback(savepoint)
+		}
+		if c.Kind() == KindMark {
+			mark = true
+			results[i].Index = l.Index
+		}
+	}
+	return results, mark, nil
+}
+
+// advance sets the machine's time to the entry's, never backwards.
+func (m *machine) advance(t time.Time) {
+	us := max(t.UnixMicro(), m.batch.Time())
+	m.batch.SetTime(us)
+	m.now = time.UnixMicro(us).UTC()
+}
+
+// apply is the one switch over commands. A refusal is in the Result; an error is the store's.
+func (m *machine) apply(c Command) (Result, error) {
+	switch c := c.(type) {
+	case *Submit:
+		return m.submit(c)
+	case *Claim:
+		return m.claim(c)
+	case *Finish:
+		return m.finish(c)
+	case *Cancel:
+		return m.cancel(c)
+	case *Release:
+		return m.release(c)
+	case *Promote:
+		return m.promote(c)
+	case *Step:
+		return m.step()
+	case *SetMember:
+		return m.setMember(c)
+	case *RemoveMember:
+		return m.removeMember(c)
+	case *Found:
+		return m.found(c)
+	case *Mark:
+		return Result{}, nil
+	}
+	panic(fmt.Sprintf("command %T has no effect defined", c))
+}

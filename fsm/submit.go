@@ -1,0 +1,158 @@
+package fsm
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+// submit adds the tasks of one request: each by itself, or all or none.
+func (m *machine) submit(c *Submit) (Result, error) {
+	if c.Atomic {
+		return m.submitAtomic(c)
+	}
+	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
+	for i := range c.Specs {
+		savepoint := m.batch.Savepoint()
+		t, receipt, err := m.admit(c, i)
+		if err == nil && t != nil {
+			receipt.Err, err = m.insert(t, nil)
+		}
+		if err != nil {
+			return r, err
+		}
+		if receipt.Err != nil {
+			m.batch.Rollback(savepoint)
+		}
+		r.Receipts[i] = receipt
+	}
+	return m.settled(r)
+}
+
+// submitAtomic adds all tasks or none. The tasks may depend on each other in any order, but not in a circle.
+func (m *machine) submitAtomic(c *Submit) (Result, error) {
+	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
+	fresh := make(map[task.ID]*task.Task, len(c.Specs))
+	tasks := make([]*task.Task, len(c.Specs))
+	for i := range c.Specs {
+		t, receipt, err := m.admit(c, i)
+		if err != nil {
+			return r, err
+		}
+		if t != nil && fresh[t.ID] != nil {
+			receipt.Err = fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, t.ID)
+		}
+		if receipt.Err != nil {
+			return aborted(c, i, receipt.Err), nil
+		}
+		if t != nil {
+			fresh[t.ID], tasks[i] = t, t
+		}
+		r.Receipts[i] = receipt
+	}
+	if i, circular := findCycle(tasks, fresh); circular {
+		return aborted(c, i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, c.Specs[i].ID)), nil
+	}
+	for i, t := range tasks {
+		if t == nil {
+			continue
+		}
+		refused, err := m.insert(t, fresh)
+		if err != nil {
+			return r, err
+		}
+		if refused != nil {
+			return aborted(c, i, refused), nil
+		}
+	}
+	return m.settled(r)
+}
+
+// aborted is the answer to an atomic batch whose item bad was refused: the command changes nothing.
+func aborted(c *Submit, bad int, why error) Result {
+	r := Result{Err: fmt.Errorf("%w: item %d", task.ErrAborted, bad), Receipts: make([]task.Receipt, len(c.Specs))}
+	for i := range c.Specs {
+		r.Receipts[i] = task.Receipt{ID: c.Specs[i].ID, Err: task.ErrAborted}
+	}
+	r.Receipts[bad].Err = why
+	return r
+}
+
+// admit decides whether item i is new. It returns the task to insert, or nil when the receipt already says it all.
+func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
+	spec := &c.Specs[i]
+	receipt := task.Receipt{ID: spec.ID}
+	_, hash, known, err := m.batch.Status(spec.ID)
+	switch {
+	case err != nil:
+		return nil, receipt, err
+	case known && hash == c.Hashes[i]:
+		receipt.Duplicate = true
+		return nil, receipt, nil
+	case known:
+		receipt.Err = fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID)
+		return nil, receipt, nil
+	case spec.ID.Time().Before(m.now.Add(-c.DedupWindow)):
+		receipt.Err = fmt.Errorf("%w: task %s was made more than %s ago", task.ErrIDExpired, spec.ID, c.DedupWindow)
+		return nil, receipt, nil
+	}
+	return task.New(spec, m.now, m.batch.NextSeq(), c.Hashes[i]), receipt, nil
+}
+
+// insert resolves the dependencies of a new task and puts it. A dependency that ended already counts as it ended; one
+// of fresh, the new tasks of the same atomic batch, tells its dependants itself if it ends at once.
+func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task) (refused, err error) {
+	for _, id := range t.Dependencies {
+		if fresh[id] != nil {
+			continue
+		}
+		status, _, known, err := m.batch.Status(id)
+		if err != nil {
+			return nil, err
+		}
+		if !known {
+			return fmt.Errorf("%w: task %s depends on %s", task.ErrUnknownDependency, t.ID, id), nil
+		}
+		if status.IsTerminal() {
+			m.resolve(t, status)
+		}
+	}
+	m.put(t)
+	return nil, nil
+}
+
+// findCycle looks for tasks of one batch that wait for each other and names one of them by its place.
+func findCycle(tasks []*task.Task, fresh map[task.ID]*task.Task) (int, bool) {
+	waiting := make(map[task.ID]int, len(fresh))
+	children := make(map[task.ID][]task.ID)
+	var free []task.ID
+	for _, t := range tasks {
+		if t == nil {
+			continue
+		}
+		for _, parent := range t.Dependencies {
+			if fresh[parent] != nil {
+				waiting[t.ID]++
+				children[parent] = append(children[parent], t.ID)
+			}
+		}
+		if waiting[t.ID] == 0 {
+			free = append(free, t.ID)
+		}
+	}
+	for len(free) > 0 {
+		id := free[len(free)-1]
+		free = free[:len(free)-1]
+		for _, child := range children[id] {
+			if waiting[child]--; waiting[child] == 0 {
+				free = append(free, child)
+			}
+		}
+	}
+	for i, t := range tasks {
+		if t != nil && waiting[t.ID] > 0 {
+			return i, true
+		}
+	}
+	return 0, false
+}
