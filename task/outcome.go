@@ -33,6 +33,9 @@ var outcomeNames = map[OutcomeKind]string{
 	LeaseExpired: "lease_expired", SessionLost: "session_lost", LeaseUnheard: "lease_unheard", Requeued: "requeued", Revoked: "revoked", TimedOut: "timed_out",
 }
 
+// Valid reports whether k is one of the outcomes.
+func (k OutcomeKind) Valid() bool { return outcomeNames[k] != "" }
+
 func (k OutcomeKind) String() string {
 	if n, ok := outcomeNames[k]; ok {
 		return n

@@ -1,0 +1,79 @@
+package task
+
+import (
+	"fmt"
+	"unicode/utf8"
+)
+
+// Validate checks the progress against its limits. The error wraps ErrInvalid or ErrTooLarge.
+func (p *Progress) Validate() error {
+	switch {
+	case p.Percent > 100:
+		return fmt.Errorf("%w: progress percent %d is above 100", ErrInvalid, p.Percent)
+	case len(p.Message)+len(p.Cursor) > MaxProgress:
+		return fmt.Errorf("%w: progress has %d bytes, at most %d are allowed", ErrTooLarge, len(p.Message)+len(p.Cursor), MaxProgress)
+	case !utf8.ValidString(p.Message):
+		return fmt.Errorf("%w: progress message is not UTF-8", ErrInvalid)
+	}
+	return nil
+}
+
+// Validate checks the heartbeat against its limits. The error wraps ErrInvalid or ErrTooLarge.
+func (h *Heartbeat) Validate() error {
+	switch {
+	case h.Session.IsZero():
+		return fmt.Errorf("%w: a heartbeat needs a session id in the Hello", ErrInvalid)
+	case len(h.Leases) > MaxItems:
+		return fmt.Errorf("%w: %d leases, at most %d are allowed", ErrTooLarge, len(h.Leases), MaxItems)
+	}
+	for i := range h.Leases {
+		if h.Leases[i].LeaseID == 0 {
+			return fmt.Errorf("%w: lease_id of task %s is missing", ErrInvalid, h.Leases[i].ID)
+		}
+		if err := h.Leases[i].Progress.Validate(); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// Validate checks the query against its limits. The error wraps ErrInvalid or ErrTooLarge.
+func (q *Query) Validate() error {
+	switch {
+	case len(q.IDs) == 0:
+		return fmt.Errorf("%w: a query needs at least one id", ErrInvalid)
+	case len(q.IDs) > MaxItems:
+		return fmt.Errorf("%w: %d ids, at most %d are allowed", ErrTooLarge, len(q.IDs), MaxItems)
+	case q.Wait < 0 || q.Wait > MaxWait:
+		return fmt.Errorf("%w: wait %s is not within 0 and %s", ErrInvalid, q.Wait, MaxWait)
+	case q.Wait > 0 && len(q.IDs) > 1:
+		return fmt.Errorf("%w: a query with wait takes one id, got %d", ErrInvalid, len(q.IDs))
+	}
+	return nil
+}
+
+// Validate checks the filter and fills in its defaults. The error wraps ErrInvalid or ErrTooLarge.
+func (f *Filter) Validate() error {
+	if f.Limit == 0 {
+		f.Limit = DefaultListLimit
+	}
+	switch {
+	case f.Status != 0 && !f.Status.Valid():
+		return fmt.Errorf("%w: status %d is none of 1 to 6", ErrInvalid, uint8(f.Status))
+	case f.Limit < 1 || f.Limit > MaxItems:
+		return fmt.Errorf("%w: limit %d is not within 1 and %d", ErrInvalid, f.Limit, MaxItems)
+	case f.MaxPriority != nil && *f.MaxPriority < f.MinPriority:
+		return fmt.Errorf("%w: max_priority %d is below min_priority %d", ErrInvalid, *f.MaxPriority, f.MinPriority)
+	case len(f.Cursor) > MaxCursor:
+		return fmt.Errorf("%w: cursor has %d bytes, at most %d are allowed", ErrTooLarge, len(f.Cursor), MaxCursor)
+	}
+	if f.Queue != "" {
+		if err := ValidateName("queue", f.Queue); err != nil {
+			return err
+		}
+	}
+	if f.Type != "" {
+		return ValidateName("type", f.Type)
+	}
+	return nil
+}

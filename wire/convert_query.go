@@ -1,0 +1,113 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// QueryToPB says a query on the wire.
+func QueryToPB(q *task.Query) *wirepb.QueryRequest {
+	return &wirepb.QueryRequest{Ids: IDsToPB(q.IDs), WithPayload: q.WithPayload, Stale: q.Stale, WaitUs: q.Wait.Microseconds()}
+}
+
+// QueryFromPB reads a query. The error wraps task.ErrInvalid and names the field. Query.Validate is left to the caller.
+func QueryFromPB(p *wirepb.QueryRequest) (q task.Query, err error) {
+	q.WithPayload, q.Stale = p.GetWithPayload(), p.GetStale()
+	if q.IDs, err = IDsFromPB("ids", p.GetIds()); err != nil {
+		return q, err
+	}
+	q.Wait, err = duration("wait_us", p.GetWaitUs())
+	return q, err
+}
+
+// FilterToPB says a filter on the wire.
+func FilterToPB(f *task.Filter) *wirepb.ListRequest {
+	p := &wirepb.ListRequest{
+		Queue: f.Queue, Type: f.Type, Status: uint32(f.Status), MinPriority: uint32(f.MinPriority), Limit: uint32(max(f.Limit, 0)),
+		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale,
+	}
+	if f.MaxPriority != nil {
+		v := uint32(*f.MaxPriority)
+		p.MaxPriority = &v
+	}
+	return p
+}
+
+// FilterFromPB reads a filter. The error wraps task.ErrInvalid and names the field. Filter.Validate is left to the caller.
+func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
+	f := task.Filter{Queue: p.GetQueue(), Type: p.GetType(), Cursor: p.GetCursor(), WithPayload: p.GetWithPayload(), Stale: p.GetStale()}
+	var err error
+	if p.GetStatus() != 0 {
+		if f.Status, err = statusFromPB(p.GetStatus()); err != nil {
+			return f, err
+		}
+	}
+	low, err := small("min_priority", p.GetMinPriority())
+	if err != nil {
+		return f, err
+	}
+	f.MinPriority = task.Priority(low)
+	if p != nil && p.MaxPriority != nil {
+		high, err := small("max_priority", *p.MaxPriority)
+		if err != nil {
+			return f, err
+		}
+		priority := task.Priority(high)
+		f.MaxPriority = &priority
+	}
+	if p.GetLimit() > task.MaxItems {
+		return f, fmt.Errorf("%w: limit %d is not within 0 and %d", task.ErrInvalid, p.GetLimit(), task.MaxItems)
+	}
+	f.Limit = int(p.GetLimit())
+	return f, nil
+}
+
+// PageToPB says a page on the wire.
+func PageToPB(page *task.Page) *wirepb.ListReply {
+	return &wirepb.ListReply{Tasks: TasksToPB(page.Tasks), Next: page.Next, AppliedIndex: page.AppliedIndex}
+}
+
+// PageFromPB reads a page. The error wraps task.ErrInvalid and names the field.
+func PageFromPB(p *wirepb.ListReply) (page task.Page, err error) {
+	page.AppliedIndex = p.GetAppliedIndex()
+	if len(p.GetNext()) > 0 {
+		page.Next = p.GetNext()
+	}
+	page.Tasks, err = TasksFromPB(p.GetTasks())
+	return page, err
+}
+
+// StatsToPB says counts on the wire.
+func StatsToPB(s *task.Stats) *wirepb.StatsReply {
+	p := &wirepb.StatsReply{Total: countsToPB(&s.Total), AppliedIndex: s.AppliedIndex}
+	for i := range s.Queues {
+		p.Queues = append(p.Queues, countsToPB(&s.Queues[i]))
+	}
+	return p
+}
+
+// StatsFromPB reads counts.
+func StatsFromPB(p *wirepb.StatsReply) task.Stats {
+	s := task.Stats{Total: countsFromPB(p.GetTotal()), AppliedIndex: p.GetAppliedIndex()}
+	for _, c := range p.GetQueues() {
+		s.Queues = append(s.Queues, countsFromPB(c))
+	}
+	return s
+}
+
+func countsToPB(c *task.QueueCounts) *wirepb.QueueCounts {
+	return &wirepb.QueueCounts{
+		Queue: c.Queue, Type: c.Type, Pending: c.Pending, Ready: c.Ready, Scheduled: c.Scheduled, Blocked: c.Blocked,
+		InProgress: c.InProgress, Completed: c.Completed, Failed: c.Failed, DeadLetter: c.DeadLetter, Cancelled: c.Cancelled,
+	}
+}
+
+func countsFromPB(p *wirepb.QueueCounts) task.QueueCounts {
+	return task.QueueCounts{
+		Queue: p.GetQueue(), Type: p.GetType(), Pending: p.GetPending(), Ready: p.GetReady(), Scheduled: p.GetScheduled(),
+		Blocked: p.GetBlocked(), InProgress: p.GetInProgress(), Completed: p.GetCompleted(), Failed: p.GetFailed(),
+		DeadLetter: p.GetDeadLetter(), Cancelled: p.GetCancelled(),
+	}
+}
