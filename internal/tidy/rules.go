@@ -1,0 +1,69 @@
+package tidy
+
+// module is the path that our own imports begin with.
+const module = "github.com/haiku-queue/haiku/"
+
+// The caps of file and function length, in lines. Generated files are exempt; functions of tests are too.
+const (
+	maxFile     = 400
+	maxTestFile = 600
+	maxFunction = 70
+)
+
+// mayImport lists for each package of ours the other packages of ours that it may import: arrows point downwards only.
+// A package that is missing here is refused, so that a new one gets its place on purpose. Tests may import any.
+var mayImport = map[string][]string{
+	"task":                  {},
+	"member":                {"task"},
+	"internal/pb/wirepb":    {},
+	"internal/pb/recordpb":  {},
+	"internal/pb/commandpb": {},
+	"wire":                  {"task", "member", "internal/pb/wirepb"},
+	"store":                 {"task", "internal/pb/recordpb"},
+	"fsm":                   {"task", "member", "store", "internal/pb/commandpb"},
+	"client":                {"task", "member", "wire", "internal/pb/wirepb"},
+	"worker":                {"task", "member", "wire", "client"},
+	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
+	"cluster":               {"task", "member", "store", "fsm"},
+	"config":                {},
+	"cmd/haiku":             {"task", "member", "client", "worker", "config", "internal/buildinfo"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "store", "config", "internal/buildinfo"},
+	"scripts/run":           {"task", "member", "client"},
+	"internal/buildinfo":    {},
+	"internal/tidy":         {},
+}
+
+// soleHome names the only packages that may import a library (a path or the beginning of one). The rule holds for
+// tests too.
+var soleHome = map[string][]string{
+	"github.com/linxGnu/grocksdb":      {"store"},
+	"github.com/hashicorp/raft":        {"cluster", "fsm"},
+	"github.com/hashicorp/raft-boltdb": {"cluster"},
+	"go.etcd.io/bbolt":                 {"cluster"},
+	"github.com/spf13/viper":           {"config"},
+	"github.com/google/uuid":           {"task"},
+	"net/http":                         {"web"},
+}
+
+// forbidden lists, for packages whose results must not depend on clock, chance or scheduling, what they may not do
+// outside of tests. exempt names files that do not run inside apply.
+var forbidden = map[string]struct {
+	imports    []string
+	calls      []string // package.Function
+	goroutines bool
+	floats     bool
+	exempt     []string
+}{
+	"fsm": {
+		imports:    []string{"math/rand", "math/rand/v2", "crypto/rand", "log/slog", "log", "os"},
+		calls:      []string{"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker", "time.Tick", "time.Sleep", "task.NewID", "task.NewSessionID"},
+		goroutines: true,
+		floats:     true,
+	},
+	"store": {
+		imports:    []string{"math/rand", "math/rand/v2", "crypto/rand", "log/slog", "log"},
+		calls:      []string{"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.Tick", "time.Sleep", "task.NewID", "task.NewSessionID"},
+		goroutines: true,
+		exempt:     []string{"syncer.go"},
+	},
+}
