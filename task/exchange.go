@@ -30,7 +30,8 @@ func (c *ClaimRequest) Validate() error {
 	case c.Max < 1 || c.Max > MaxItems:
 		return fmt.Errorf("%w: max %d is not within 1 and %d", ErrInvalid, c.Max, MaxItems)
 	case len(c.Queues)*max(1, len(c.Types)) > MaxPairs:
-		return fmt.Errorf("%w: %d queues times %d types are more than %d pairs", ErrInvalid, len(c.Queues), len(c.Types), MaxPairs)
+		return fmt.Errorf("%w: %d queues times %d types are more than %d pairs", ErrInvalid, len(c.Queues), len(c.Types),
+			MaxPairs)
 	case c.Wait < 0 || c.Wait > MaxWait:
 		return fmt.Errorf("%w: wait %s is not within 0 and %s", ErrInvalid, c.Wait, MaxWait)
 	case c.Lease < 0 || c.Lease > MaxLease:

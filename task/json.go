@@ -59,8 +59,10 @@ func (t *Task) MarshalJSON() ([]byte, error) {
 		Queue: t.Queue, Phase: t.Phase(), PayloadSize: t.PayloadSize, ResultSize: t.ResultSize, Attempt: t.Attempt,
 		CrashCount: t.CrashCount, MaxCrashes: t.MaxCrashes, LeaseID: t.LeaseID, LeaseSeconds: t.LeaseDuration.Seconds(),
 		Session: present(t.Session), StartedAt: present(t.StartedAt), Reason: t.Reason, WaitingFor: t.WaitingFor,
-		OnDependencyFailure: t.OnDependencyFailure, Headers: t.Headers, UniqueKey: t.UniqueKey, ExpiresAt: present(t.ExpiresAt),
-		RetentionSeconds: t.Retention.Seconds(), Backoff: present(t.Backoff), History: t.History, CancelRequested: t.CancelRequested,
+		OnDependencyFailure: t.OnDependencyFailure, Headers: t.Headers, UniqueKey: t.UniqueKey,
+		ExpiresAt:        present(t.ExpiresAt),
+		RetentionSeconds: t.Retention.Seconds(), Backoff: present(t.Backoff), History: t.History,
+		CancelRequested: t.CancelRequested,
 	}
 	if !t.Progress.IsZero() {
 		j.Progress = &t.Progress

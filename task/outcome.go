@@ -29,8 +29,10 @@ const (
 )
 
 var outcomeNames = map[OutcomeKind]string{
-	Success: "success", Failure: "failure", Snooze: "snooze", Discard: "cancel", Reject: "dead", Interrupted: "interrupted",
-	LeaseExpired: "lease_expired", SessionLost: "session_lost", LeaseUnheard: "lease_unheard", Requeued: "requeued", Revoked: "revoked", TimedOut: "timed_out",
+	Success: "success", Failure: "failure", Snooze: "snooze", Discard: "cancel", Reject: "dead",
+	Interrupted:  "interrupted",
+	LeaseExpired: "lease_expired", SessionLost: "session_lost", LeaseUnheard: "lease_unheard", Requeued: "requeued",
+	Revoked: "revoked", TimedOut: "timed_out",
 }
 
 // Valid reports whether k is one of the outcomes.
@@ -85,7 +87,8 @@ type Outcome struct {
 func (o *Outcome) Validate() error {
 	switch {
 	case o.Kind < Success || o.Kind > Interrupted:
-		return fmt.Errorf("%w: outcome %d; allowed are 1 success, 2 failure, 3 snooze, 4 cancel, 5 dead, 6 interrupted", ErrInvalid, uint8(o.Kind))
+		return fmt.Errorf("%w: outcome %d; allowed are 1 success, 2 failure, 3 snooze, 4 cancel, 5 dead, 6 interrupted",
+			ErrInvalid, uint8(o.Kind))
 	case o.LeaseID == 0:
 		return fmt.Errorf("%w: lease_id is missing", ErrInvalid)
 	case len(o.Result) > MaxResult:

@@ -11,7 +11,8 @@ func (p *Progress) Validate() error {
 	case p.Percent > 100:
 		return fmt.Errorf("%w: progress percent %d is above 100", ErrInvalid, p.Percent)
 	case len(p.Message)+len(p.Cursor) > MaxProgress:
-		return fmt.Errorf("%w: progress has %d bytes, at most %d are allowed", ErrTooLarge, len(p.Message)+len(p.Cursor), MaxProgress)
+		return fmt.Errorf("%w: progress has %d bytes, at most %d are allowed", ErrTooLarge, len(p.Message)+len(p.Cursor),
+			MaxProgress)
 	case !utf8.ValidString(p.Message):
 		return fmt.Errorf("%w: progress message is not UTF-8", ErrInvalid)
 	}

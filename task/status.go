@@ -1,6 +1,9 @@
 package task
 
-import "fmt"
+import (
+	"fmt"
+	"strings"
+)
 
 // Status is the stored state of a task. The numbers are on disk and on the wire: they are never reused.
 type Status uint8
@@ -18,7 +21,8 @@ const (
 // Statuses lists every status in the order of its number.
 var Statuses = [...]Status{Pending, InProgress, Completed, Failed, DeadLetter, Cancelled}
 
-var statusNames = [...]string{Pending: "pending", InProgress: "in_progress", Completed: "completed", Failed: "failed", DeadLetter: "dead_letter", Cancelled: "cancelled"}
+var statusNames = [...]string{Pending: "pending", InProgress: "in_progress", Completed: "completed", Failed: "failed",
+	DeadLetter: "dead_letter", Cancelled: "cancelled"}
 
 // Valid reports whether s is one of Statuses.
 func (s Status) Valid() bool { return s >= Pending && s <= Cancelled }
@@ -43,7 +47,8 @@ func ParseStatus(name string) (Status, error) {
 			return s, nil
 		}
 	}
-	return 0, fmt.Errorf("%w: unknown status %q; allowed are pending, in_progress, completed, failed, dead_letter, cancelled", ErrInvalid, clip(name))
+	return 0, fmt.Errorf("%w: unknown status %q; allowed are %s", ErrInvalid, clip(name),
+		strings.Join(statusNames[Pending:], ", "))
 }
 
 // MarshalText gives the status's name.
@@ -71,7 +76,8 @@ const (
 )
 
 // Events lists every event in the order of its number.
-var Events = [...]Event{EventClaim, EventComplete, EventFail, EventBury, EventRelease, EventDue, EventCancel, EventRetry}
+var Events = [...]Event{EventClaim, EventComplete, EventFail, EventBury, EventRelease, EventDue, EventCancel,
+	EventRetry}
 
 // Next returns the status that a task in status s has after event e. It is total: where the event is not allowed it
 // returns s itself and an error that wraps ErrTransition.

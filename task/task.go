@@ -153,5 +153,6 @@ func (t *Task) EndAttempt(kind OutcomeKind, errText string, now time.Time) {
 	if len(t.History) >= MaxHistory {
 		t.History = t.History[len(t.History)-MaxHistory+1:]
 	}
-	t.History = append(t.History, Attempt{Number: t.Attempt, WorkerID: t.WorkerID, StartedAt: t.StartedAt, EndedAt: now, Outcome: kind, Error: errText})
+	t.History = append(t.History, Attempt{Number: t.Attempt, WorkerID: t.WorkerID, StartedAt: t.StartedAt, EndedAt: now,
+		Outcome: kind, Error: errText})
 }

@@ -13,8 +13,8 @@ import (
 // Code is the number of an error on the wire. Numbers are never reused.
 type Code uint32
 
-// codeRow ties a code to the sentinel that both sides compare with. retryable: nothing took effect, and the same request
-// may succeed later.
+// codeRow ties a code to the sentinel that both sides compare with. retryable: nothing took effect, and the same
+// request may succeed later.
 type codeRow struct {
 	code      Code
 	name      string
@@ -22,8 +22,8 @@ type codeRow struct {
 	retryable bool
 }
 
-// codes is the one table between errors and codes. An error that wraps several sentinels gets the first row that matches,
-// so the narrower ones stand above ErrInvalid and ErrInternal is last.
+// codes is the one table between errors and codes. An error that wraps several sentinels gets the first row that
+// matches, so the narrower ones stand above ErrInvalid and ErrInternal is last.
 var codes = [...]codeRow{
 	{2, "too_large", task.ErrTooLarge, false},
 	{3, "unknown_type", task.ErrUnknownType, false},
@@ -88,8 +88,8 @@ func (e *RemoteError) Error() string { return e.Message }
 // Unwrap returns the sentinel of package task that belongs to the code; task.ErrInternal for codes of later versions.
 func (e *RemoteError) Unwrap() error { return e.sentinel }
 
-// NackFromError says err on the wire; nil gives nil. The text of an error that wraps no sentinel stays here: it may tell
-// of files and addresses that are not the client's business.
+// NackFromError says err on the wire; nil gives nil. The text of an error that wraps no sentinel stays here: it may
+// tell of files and addresses that are not the client's business.
 func NackFromError(err error, leaderAddress string) *wirepb.Nack {
 	if err == nil {
 		return nil
@@ -121,7 +121,8 @@ func ErrorFromNack(n *wirepb.Nack) error {
 	if n == nil {
 		return nil
 	}
-	e := &RemoteError{Code: Code(n.Code), Message: n.Message, Retryable: n.Retryable, Leader: n.LeaderAddress, sentinel: task.ErrInternal}
+	e := &RemoteError{Code: Code(n.Code), Message: n.Message, Retryable: n.Retryable, Leader: n.LeaderAddress,
+		sentinel: task.ErrInternal}
 	if after, err := duration("retry_after_us", n.RetryAfterUs); err == nil {
 		e.RetryAfter = after
 	}

@@ -37,7 +37,8 @@ func ClaimFromPB(p *wirepb.ClaimRequest, session task.SessionID) (task.ClaimRequ
 // OutcomeToPB says an outcome on the wire.
 func OutcomeToPB(o *task.Outcome) *wirepb.Outcome {
 	return &wirepb.Outcome{
-		Id: bytesOf(o.ID), LeaseId: o.LeaseID, Kind: uint32(o.Kind), Result: o.Result, Error: o.Error, RetryAfterUs: o.RetryAfter.Microseconds(),
+		Id: bytesOf(o.ID), LeaseId: o.LeaseID, Kind: uint32(o.Kind), Result: o.Result, Error: o.Error,
+		RetryAfterUs: o.RetryAfter.Microseconds(),
 	}
 }
 
@@ -91,7 +92,8 @@ func HeartbeatToPB(h *task.Heartbeat) *wirepb.HeartbeatRequest {
 	p := &wirepb.HeartbeatRequest{}
 	for i := range h.Leases {
 		l := &h.Leases[i]
-		p.Leases = append(p.Leases, &wirepb.LeaseRef{Id: bytesOf(l.ID), LeaseId: l.LeaseID, Progress: progressToPB(l.Progress)})
+		p.Leases = append(p.Leases, &wirepb.LeaseRef{Id: bytesOf(l.ID), LeaseId: l.LeaseID,
+			Progress: progressToPB(l.Progress)})
 	}
 	return p
 }

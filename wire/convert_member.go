@@ -16,7 +16,9 @@ const maxAddress = 253 + 6
 func MemberIDToPB(id member.ID) []byte { return bytesOf(id) }
 
 // MemberIDFromPB reads the id of a node or cluster; empty is the zero id. The error wraps task.ErrInvalid.
-func MemberIDFromPB(field string, b []byte) (member.ID, error) { return optionalID16[member.ID](field, b) }
+func MemberIDFromPB(field string, b []byte) (member.ID, error) {
+	return optionalID16[member.ID](field, b)
+}
 
 // MemberToPB says a member on the wire.
 func MemberToPB(m *member.Member) *wirepb.Member {
@@ -39,10 +41,11 @@ func MemberFromPB(p *wirepb.Member) (member.Member, error) {
 	if m.ID, err = id16[member.ID]("member.id", p.GetId()); err != nil {
 		return m, err
 	}
-	for _, a := range []struct{ field, value string }{{"member.address", m.Address}, {"member.http_address", m.HTTPAddress}} {
-		if err := checkAddress(a.field, a.value); err != nil {
-			return m, err
-		}
+	if err := checkAddress("member.address", m.Address); err != nil {
+		return m, err
+	}
+	if err := checkAddress("member.http_address", m.HTTPAddress); err != nil {
+		return m, err
 	}
 	if m.Name != "" {
 		err = task.ValidateName("member.name", m.Name)
@@ -65,7 +68,8 @@ func StatusToPB(s *member.Status) (*wirepb.ClusterStatusReply, error) {
 	}
 	p := &wirepb.ClusterStatusReply{
 		ClusterId: bytesOf(s.ClusterID), NodeId: bytesOf(s.NodeID), NodeName: s.NodeName, Role: s.State, Term: s.Term,
-		CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex, LeaderAddress: s.LeaderAddress, LastMark: mark, ServerVersion: s.Version,
+		CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex, LeaderAddress: s.LeaderAddress, LastMark: mark,
+		ServerVersion: s.Version,
 	}
 	for i := range s.Members {
 		p.Members = append(p.Members, MemberToPB(&s.Members[i]))
@@ -118,7 +122,8 @@ func MarkFromPB(p *wirepb.Mark) (*member.Mark, error) {
 
 // JoinToPB says a join on the wire.
 func JoinToPB(j *member.Join) *wirepb.JoinRequest {
-	return &wirepb.JoinRequest{Member: MemberToPB(&j.Member), AppliedIndex: j.AppliedIndex, ClusterId: bytesOf(j.ClusterID)}
+	return &wirepb.JoinRequest{Member: MemberToPB(&j.Member), AppliedIndex: j.AppliedIndex,
+		ClusterId: bytesOf(j.ClusterID)}
 }
 
 // JoinFromPB reads a join. The error wraps task.ErrInvalid and names the field.

@@ -9,7 +9,8 @@ import (
 
 // QueryToPB says a query on the wire.
 func QueryToPB(q *task.Query) *wirepb.QueryRequest {
-	return &wirepb.QueryRequest{Ids: IDsToPB(q.IDs), WithPayload: q.WithPayload, Stale: q.Stale, WaitUs: q.Wait.Microseconds()}
+	return &wirepb.QueryRequest{Ids: IDsToPB(q.IDs), WithPayload: q.WithPayload, Stale: q.Stale,
+		WaitUs: q.Wait.Microseconds()}
 }
 
 // QueryFromPB reads a query. The error wraps task.ErrInvalid and names the field. Query.Validate is left to the caller.
@@ -25,7 +26,8 @@ func QueryFromPB(p *wirepb.QueryRequest) (q task.Query, err error) {
 // FilterToPB says a filter on the wire.
 func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 	p := &wirepb.ListRequest{
-		Queue: f.Queue, Type: f.Type, Status: uint32(f.Status), MinPriority: uint32(f.MinPriority), Limit: uint32(max(f.Limit, 0)),
+		Queue: f.Queue, Type: f.Type, Status: uint32(f.Status), MinPriority: uint32(f.MinPriority),
+		Limit:  uint32(max(f.Limit, 0)),
 		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale,
 	}
 	if f.MaxPriority != nil {
@@ -35,9 +37,11 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 	return p
 }
 
-// FilterFromPB reads a filter. The error wraps task.ErrInvalid and names the field. Filter.Validate is left to the caller.
+// FilterFromPB reads a filter. The error wraps task.ErrInvalid and names the field. Filter.Validate is left to the
+// caller.
 func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
-	f := task.Filter{Queue: p.GetQueue(), Type: p.GetType(), Cursor: p.GetCursor(), WithPayload: p.GetWithPayload(), Stale: p.GetStale()}
+	f := task.Filter{Queue: p.GetQueue(), Type: p.GetType(), Cursor: p.GetCursor(), WithPayload: p.GetWithPayload(),
+		Stale: p.GetStale()}
 	var err error
 	if p.GetStatus() != 0 {
 		if f.Status, err = statusFromPB(p.GetStatus()); err != nil {

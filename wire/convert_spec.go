@@ -11,9 +11,12 @@ import (
 func SpecToPB(s *task.Spec) *wirepb.TaskSpec {
 	p := &wirepb.TaskSpec{
 		Id: bytesOf(s.ID), Type: s.Type, Queue: s.Queue, Payload: s.Payload, DelayUs: s.Delay.Microseconds(),
-		ScheduledAtUs: micros(s.ScheduledAt), MaxRetries: s.MaxRetries, MaxCrashes: s.MaxCrashes, TimeoutSeconds: s.TimeoutSeconds,
-		Dependencies: IDsToPB(s.Dependencies), OnDependencyFailure: uint32(s.OnDependencyFailure), Headers: headersToPB(s.Headers),
-		UniqueKey: s.UniqueKey, ExpiresAtUs: micros(s.ExpiresAt), RetentionUs: s.Retention.Microseconds(), Backoff: backoffToPB(s.Backoff),
+		ScheduledAtUs: micros(s.ScheduledAt), MaxRetries: s.MaxRetries, MaxCrashes: s.MaxCrashes,
+		TimeoutSeconds: s.TimeoutSeconds,
+		Dependencies:   IDsToPB(s.Dependencies), OnDependencyFailure: uint32(s.OnDependencyFailure),
+		Headers:   headersToPB(s.Headers),
+		UniqueKey: s.UniqueKey, ExpiresAtUs: micros(s.ExpiresAt), RetentionUs: s.Retention.Microseconds(),
+		Backoff: backoffToPB(s.Backoff),
 	}
 	if s.Priority != nil {
 		v := uint32(*s.Priority)
@@ -91,7 +94,8 @@ func backoffToPB(b task.Backoff) *wirepb.Backoff {
 	if b.IsZero() {
 		return nil
 	}
-	return &wirepb.Backoff{InitialUs: b.Initial.Microseconds(), FactorPercent: b.FactorPercent, MaxUs: b.Max.Microseconds(), JitterPercent: b.JitterPercent}
+	return &wirepb.Backoff{InitialUs: b.Initial.Microseconds(), FactorPercent: b.FactorPercent,
+		MaxUs: b.Max.Microseconds(), JitterPercent: b.JitterPercent}
 }
 
 func backoffFromPB(p *wirepb.Backoff) (b task.Backoff, err error) {

@@ -10,15 +10,18 @@ import (
 // TaskToPB says a task on the wire. Its hash and its last lease stay in the broker.
 func TaskToPB(t *task.Task) *wirepb.Task {
 	return &wirepb.Task{
-		Id: bytesOf(t.ID), Type: t.Type, Queue: t.Queue, Payload: t.Payload, PayloadSize: t.PayloadSize, Priority: uint32(t.Priority),
+		Id: bytesOf(t.ID), Type: t.Type, Queue: t.Queue, Payload: t.Payload, PayloadSize: t.PayloadSize,
+		Priority:    uint32(t.Priority),
 		CreatedAtUs: micros(t.CreatedAt), ScheduledAtUs: micros(t.ScheduledAt), Status: uint32(t.Status),
 		MaxRetries: t.MaxRetries, RetryCount: t.RetryCount, MaxCrashes: t.MaxCrashes, CrashCount: t.CrashCount,
 		TimeoutSeconds: t.TimeoutSeconds, WorkerId: t.WorkerID, Session: bytesOf(t.Session), LeaseId: t.LeaseID,
-		LeaseDurationUs: t.LeaseDuration.Microseconds(), LeaseExpiresAtUs: micros(t.LeaseExpiresAt), StartedAtUs: micros(t.StartedAt),
-		Attempt: t.Attempt, Result: t.Result, ResultSize: t.ResultSize, Error: t.Error, Reason: string(t.Reason),
+		LeaseDurationUs: t.LeaseDuration.Microseconds(), LeaseExpiresAtUs: micros(t.LeaseExpiresAt),
+		StartedAtUs: micros(t.StartedAt),
+		Attempt:     t.Attempt, Result: t.Result, ResultSize: t.ResultSize, Error: t.Error, Reason: string(t.Reason),
 		Dependencies: IDsToPB(t.Dependencies), WaitingFor: t.WaitingFor, OnDependencyFailure: uint32(t.OnDependencyFailure),
-		Headers: headersToPB(t.Headers), UniqueKey: t.UniqueKey, ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(),
-		Backoff: backoffToPB(t.Backoff), Progress: progressToPB(t.Progress), History: historyToPB(t.History),
+		Headers: headersToPB(t.Headers), UniqueKey: t.UniqueKey, ExpiresAtUs: micros(t.ExpiresAt),
+		RetentionUs: t.Retention.Microseconds(),
+		Backoff:     backoffToPB(t.Backoff), Progress: progressToPB(t.Progress), History: historyToPB(t.History),
 		CancelRequested: t.CancelRequested, UpdatedAtUs: micros(t.UpdatedAt), Seq: t.Seq,
 	}
 }

@@ -9,8 +9,8 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// count bounds how often one field may stand in a message, before it is decoded: an empty list item takes 2 bytes on the
-// wire and hundreds in memory, so a frame of 16 MiB could otherwise ask for gigabytes. A field of max 1 may not be
+// count bounds how often one field may stand in a message, before it is decoded: an empty list item takes 2 bytes on
+// the wire and hundreds in memory, so a frame of 16 MiB could otherwise ask for gigabytes. A field of max 1 may not be
 // repeated, which protobuf would merge, so that its inner bounds hold.
 type count struct {
 	field protowire.Number
@@ -26,8 +26,9 @@ const maxAddresses = 64
 const maxCounts = 4
 
 var (
-	specCounts  = []count{{11, "dependencies", task.MaxDependencies, nil}, {13, "headers", task.MaxHeaderCount, nil}}
-	taskCounts  = []count{{26, "dependencies", task.MaxDependencies, nil}, {29, "headers", task.MaxHeaderCount, nil}, {35, "history", task.MaxHistory, nil}}
+	specCounts = []count{{11, "dependencies", task.MaxDependencies, nil}, {13, "headers", task.MaxHeaderCount, nil}}
+	taskCounts = []count{{26, "dependencies", task.MaxDependencies, nil}, {29, "headers", task.MaxHeaderCount, nil},
+		{35, "history", task.MaxHistory, nil}}
 	claimCounts = []count{{2, "queues", task.MaxPairs, nil}, {3, "types", task.MaxPairs, nil}}
 	tasksCounts = []count{{1, "tasks", task.MaxItems, taskCounts}}
 

@@ -39,8 +39,8 @@ type Frame struct {
 }
 
 // ReadFrame reads one frame whose length field is at most limit (MaxFrame if limit is 0). It returns io.EOF itself only
-// at a frame border. A length above the limit gives an error that wraps task.ErrTooLarge; one that is too small, or an end
-// inside a frame, one that wraps task.ErrInvalid: after either the stream cannot be read on. Other errors are the
+// at a frame border. A length above the limit gives an error that wraps task.ErrTooLarge; one that is too small, or an
+// end inside a frame, one that wraps task.ErrInvalid: after either the stream cannot be read on. Other errors are the
 // reader's, wrapped.
 func ReadFrame(r *bufio.Reader, limit int) (Frame, error) {
 	if limit <= 0 || limit > MaxFrame {
@@ -95,8 +95,8 @@ func readError(where string, err error) error {
 	return fmt.Errorf("read %s: %w", where, err)
 }
 
-// AppendFrame appends a frame to dst and returns the longer slice. The caller has seen to it that body is no longer than
-// MaxFrame allows; AppendMessage checks.
+// AppendFrame appends a frame to dst and returns the longer slice. The caller has seen to it that body is no longer
+// than MaxFrame allows; AppendMessage checks.
 func AppendFrame(dst []byte, t Type, requestID uint32, body []byte) []byte {
 	dst = appendHead(dst, t, requestID, len(body))
 	return append(dst, body...)

@@ -29,7 +29,8 @@ type Forwarded struct {
 // GreetingToPB says a greeting on the wire.
 func GreetingToPB(g *Greeting) *wirepb.Hello {
 	p := &wirepb.Hello{
-		ProtocolVersion: g.Version, ClientName: g.ClientName, Token: g.Token, Session: bytesOf(g.Session), ClusterId: bytesOf(g.ClusterID),
+		ProtocolVersion: g.Version, ClientName: g.ClientName, Token: g.Token, Session: bytesOf(g.Session),
+		ClusterId: bytesOf(g.ClusterID),
 	}
 	if g.Forwarded != nil {
 		p.ForwardedBy = &wirepb.ForwardedBy{NodeId: bytesOf(g.Forwarded.NodeID), Principal: g.Forwarded.Principal}
@@ -37,8 +38,8 @@ func GreetingToPB(g *Greeting) *wirepb.Hello {
 	return p
 }
 
-// GreetingFromPB reads a greeting. The error wraps task.ErrVersion for another protocol version, else task.ErrInvalid or
-// task.ErrTooLarge, and names the field.
+// GreetingFromPB reads a greeting. The error wraps task.ErrVersion for another protocol version, else task.ErrInvalid
+// or task.ErrTooLarge, and names the field.
 func GreetingFromPB(p *wirepb.Hello) (Greeting, error) {
 	g := Greeting{Version: p.GetProtocolVersion(), ClientName: p.GetClientName(), Token: p.GetToken()}
 	if g.Version != Version {
@@ -100,15 +101,17 @@ func WelcomeToPB(w *Welcome) *wirepb.HelloReply {
 	}
 }
 
-// WelcomeFromPB reads a welcome. The error wraps task.ErrVersion for another protocol version, else task.ErrInvalid, and
-// names the field.
+// WelcomeFromPB reads a welcome. The error wraps task.ErrVersion for another protocol version, else task.ErrInvalid,
+// and names the field.
 func WelcomeFromPB(p *wirepb.HelloReply) (Welcome, error) {
 	w := Welcome{
-		Version: p.GetProtocolVersion(), NodeName: p.GetNodeName(), LeaderAddress: p.GetLeaderAddress(), IsLeader: p.GetIsLeader(),
+		Version: p.GetProtocolVersion(), NodeName: p.GetNodeName(), LeaderAddress: p.GetLeaderAddress(),
+		IsLeader:      p.GetIsLeader(),
 		ServerVersion: p.GetServerVersion(), MaxInFlight: p.GetLimits().GetMaxInFlightRequests(),
 	}
 	if w.Version != Version {
-		return w, fmt.Errorf("%w: the node answers with version %d; this client speaks %d", task.ErrVersion, w.Version, Version)
+		return w, fmt.Errorf("%w: the node answers with version %d; this client speaks %d", task.ErrVersion, w.Version,
+			Version)
 	}
 	var f fields
 	id, err := MemberIDFromPB("node_id", p.GetNodeId())

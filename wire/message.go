@@ -15,8 +15,8 @@ type Message interface {
 	UnmarshalVT([]byte) error
 }
 
-// AppendMessage appends a frame with m as its body to dst and returns the longer slice. The error wraps task.ErrTooLarge
-// if the frame would be larger than MaxFrame; dst is then returned as it was.
+// AppendMessage appends a frame with m as its body to dst and returns the longer slice. The error wraps
+// task.ErrTooLarge if the frame would be larger than MaxFrame; dst is then returned as it was.
 func AppendMessage(dst []byte, t Type, requestID uint32, m Message) ([]byte, error) {
 	size := m.SizeVT()
 	if size > MaxFrame-minLength {
@@ -32,8 +32,8 @@ func AppendMessage(dst []byte, t Type, requestID uint32, m Message) ([]byte, err
 	return out, nil
 }
 
-// Decode reads the body of f into m. The error wraps task.ErrInvalid if it is no such message, task.ErrTooLarge if a list
-// in it has more items than allowed.
+// Decode reads the body of f into m. The error wraps task.ErrInvalid if it is no such message, task.ErrTooLarge if a
+// list in it has more items than allowed.
 func Decode(f Frame, m Message) error {
 	if err := checkCounts(f.Body, countsOf(m)); err != nil {
 		return fmt.Errorf("%s: %w", f.Type, err)

@@ -32,12 +32,15 @@ const (
 )
 
 // Types lists every frame type in the order of its number.
-var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks, GetStats,
+var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
+	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt}
 
-var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult", Heartbeat: "Heartbeat",
-	Ack: "Ack", Nack: "Nack", QueryStatus: "QueryStatus", CancelTask: "CancelTask", ListTasks: "ListTasks", GetStats: "GetStats",
-	Hello: "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
+var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
+	Heartbeat: "Heartbeat",
+	Ack:       "Ack", Nack: "Nack", QueryStatus: "QueryStatus", CancelTask: "CancelTask", ListTasks: "ListTasks",
+	GetStats: "GetStats",
+	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
 	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt"}
 
 // Known reports whether t is one of Types.
