@@ -60,7 +60,7 @@ func TestSampleLoadsAsTheDefault(t *testing.T) {
 
 func TestSampleSetsEveryKey(t *testing.T) {
 	// Other values than the defaults have to come through, or the sample's keys mean nothing.
-	changed := strings.NewReplacer("7420", "7999", "heartbeat_timeout: 2s", "heartbeat_timeout: 1900ms", "64MiB", "128MiB",
+	changed := strings.NewReplacer("7420", "7999", "heartbeat_timeout: 2s", "heartbeat_timeout: 1900ms", "write_buffer: 128MiB", "write_buffer: 256MiB",
 		"level: info", "level: debug", "join: []", "join: [127.0.0.1:1, 127.0.0.1:2]", "insecure: false", "insecure: true").
 		Replace(config.Sample())
 	got, err := config.Load(nil, nil, writeFile(t, changed))
@@ -69,8 +69,7 @@ func TestSampleSetsEveryKey(t *testing.T) {
 	}
 	want := config.Default()
 	want.Listen, want.Raft.HeartbeatTimeout, want.Log.Level = "127.0.0.1:7999", 1900*time.Millisecond, "debug"
-	want.Store.WriteBuffer, want.Join, want.Insecure = 128<<20, []string{"127.0.0.1:1", "127.0.0.1:2"}, true
-	want.Limits.ConnectionSize = 128 << 20
+	want.Store.WriteBuffer, want.Join, want.Insecure = 256<<20, []string{"127.0.0.1:1", "127.0.0.1:2"}, true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -114,6 +113,7 @@ func TestRefusals(t *testing.T) {
 		"every problem":          {file: "log: {level: loud}\nraft: {trailing_logs: 1}\nlisten: here\n", want: []string{"log.level", "raft.trailing_logs", "listen"}},
 		"election below beat":    {file: "raft: {election_timeout: 1s}\n", want: []string{"raft.election_timeout", "at least"}},
 		"lease above beat":       {file: "raft: {leader_lease_timeout: 3s}\n", want: []string{"raft.leader_lease_timeout", "at most"}},
+		"total below one":        {file: "limits: {total_bytes: 16MiB}\n", want: []string{"limits.total_bytes", "at least"}},
 		"port 0":                 {args: []string{"--listen=127.0.0.1:0"}, want: []string{"listen", "1 to 65535"}},
 		"bootstrap and join":     {args: []string{"--bootstrap", "--join=127.0.0.1:1"}, want: []string{"exclude each other"}},
 		"bad join":               {args: []string{"--join=nowhere"}, want: []string{"join", "HOST:PORT"}},

@@ -4,40 +4,46 @@ import "time"
 
 // Store tunes the database of one node.
 type Store struct {
-	WALSyncMode        int           `key:"wal_sync_mode" min:"0" max:"2" help:"0 leaves RocksDB's log unsynced (Raft's log is the durable one), 1 syncs each batch, 2 syncs every wal_sync_interval"`
-	WALSyncInterval    time.Duration `key:"wal_sync_interval" min:"10ms" max:"10m" help:"with wal_sync_mode 2"`
-	MaxTotalWAL        Size          `key:"max_total_wal_size" min:"16MiB" max:"16GiB" help:"size of RocksDB's log at which the oldest families are flushed"`
-	BlockCache         Size          `key:"block_cache" min:"8MiB" max:"1TiB" help:"cache of blocks, indexes and filters, shared by all column families"`
-	WriteBuffer        Size          `key:"write_buffer" min:"1MiB" max:"4GiB" help:"size of one memtable of one column family"`
-	MaxWriteBuffers    int           `key:"max_write_buffers" min:"2" max:"64" help:"memtables of one column family before writes wait"`
-	Level0Trigger      int           `key:"level0_file_num_compaction_trigger" min:"1" max:"100" help:"files in level 0 that start a compaction"`
-	PeriodicCompaction time.Duration `key:"periodic_compaction" min:"0s" max:"8760h" help:"files older than this are compacted; 0s for never"`
-	Compression        string        `key:"compression" oneof:"lz4 zstd snappy none" help:"how blocks are compressed"`
-	CompactionStyle    string        `key:"compaction_style" oneof:"level universal" help:"how files are merged"`
+	WALSyncMode     int           `key:"wal_sync_mode" min:"0" max:"2" help:"0 leaves RocksDB's log to the operating system (Raft's log is the durable one), 1 syncs each batch, 2 syncs every wal_sync_interval"`
+	WALSyncInterval time.Duration `key:"wal_sync_interval" min:"10ms" max:"1h" help:"used with wal_sync_mode 2"`
+	MaxWAL          Size          `key:"max_wal" min:"16MiB" max:"1TiB" help:"size of RocksDB's log at which what pins it is flushed"`
+	BlockCache      Size          `key:"block_cache" min:"8MiB" max:"1TiB" help:"memory for blocks, indexes and filters"`
+	WriteBuffer     Size          `key:"write_buffer" min:"8MiB" max:"1TiB" help:"memory for what is not yet flushed to files"`
+	RecordCache     Size          `key:"record_cache" min:"0" max:"64GiB" help:"memory for decoded records of waiting and running tasks"`
 }
 
 func defaultStore() Store {
 	return Store{
-		WALSyncInterval:    time.Second,
-		MaxTotalWAL:        256 << 20,
-		BlockCache:         256 << 20,
-		WriteBuffer:        64 << 20,
-		MaxWriteBuffers:    3,
-		Level0Trigger:      4,
-		PeriodicCompaction: time.Hour,
-		Compression:        "lz4",
-		CompactionStyle:    "level",
+		WALSyncInterval: time.Second,
+		MaxWAL:          256 << 20,
+		BlockCache:      256 << 20,
+		WriteBuffer:     128 << 20,
+		RecordCache:     32 << 20,
 	}
 }
 
-// Limits bound what clients can take of one node.
+// Limits bound what clients can make this node hold, and for how long.
 type Limits struct {
-	Connections    int  `key:"connections" min:"1" max:"100000" help:"client connections at once"`
-	InFlight       int  `key:"in_flight" min:"1" max:"100000" help:"unanswered requests of one connection"`
-	ConnectionSize Size `key:"connection_bytes" min:"16MiB" max:"1TiB" help:"bytes of unanswered requests of one connection"`
-	TotalSize      Size `key:"total_bytes" min:"16MiB" max:"1TiB" help:"bytes of unanswered requests of all connections"`
+	Connections     int  `key:"connections" min:"1" max:"100000" help:"client connections at once"`
+	RaftConnections int  `key:"raft_connections" min:"1" max:"10000" help:"connections of other nodes at once"`
+	Requests        int  `key:"requests" min:"1" max:"65536" help:"unanswered requests of one connection, waiting claims included"`
+	ConnectionSize  Size `key:"connection_bytes" min:"16MiB" max:"1GiB" help:"bytes of one connection's unanswered requests"`
+	TotalSize       Size `key:"total_bytes" min:"16MiB" max:"1TiB" help:"bytes of all unanswered requests and unsent replies; at least connection_bytes"`
+	ReplySize       Size `key:"reply_bytes" min:"32MiB" max:"1GiB" help:"bytes of one connection's unsent replies; who leaves more unread is cut off"`
+
+	HandshakeTimeout time.Duration `key:"handshake_timeout" min:"100ms" max:"1m" help:"from the connection to the end of its Hello"`
+	FrameTimeout     time.Duration `key:"frame_timeout" min:"100ms" max:"10m" help:"from the first byte of a frame to its last"`
+	IdleTimeout      time.Duration `key:"idle_timeout" min:"1s" max:"24h" help:"without a frame and without an unanswered request"`
+	WriteTimeout     time.Duration `key:"write_timeout" min:"100ms" max:"10m" help:"for a client to take the next 256 KiB of its replies"`
+	LeaderWait       time.Duration `key:"leader_wait" min:"10ms" max:"1m" help:"for a leader to be known and reachable before a request is refused"`
+	DrainTimeout     time.Duration `key:"drain_timeout" min:"0s" max:"10m" help:"for requests in work when the node goes down"`
 }
 
 func defaultLimits() Limits {
-	return Limits{Connections: 10_000, InFlight: 1024, ConnectionSize: 64 << 20, TotalSize: 1 << 30}
+	return Limits{
+		Connections: 4096, RaftConnections: 256, Requests: 256,
+		ConnectionSize: 32 << 20, TotalSize: 512 << 20, ReplySize: 64 << 20,
+		HandshakeTimeout: 5 * time.Second, FrameTimeout: time.Minute, IdleTimeout: 5 * time.Minute,
+		WriteTimeout: 30 * time.Second, LeaderWait: 3 * time.Second, DrainTimeout: 10 * time.Second,
+	}
 }

@@ -16,7 +16,7 @@ func (c *Config) Validate() error {
 			problems = append(problems, err)
 		}
 	}
-	problems = append(problems, c.checkRaft()...)
+	problems = append(problems, c.checkOrder()...)
 	problems = append(problems, c.checkAddresses()...)
 	return errors.Join(problems...)
 }
@@ -52,7 +52,8 @@ func (f *field) check() error {
 	return nil
 }
 
-func (c *Config) checkRaft() []error {
+// checkOrder holds settings against each other.
+func (c *Config) checkOrder() []error {
 	var problems []error
 	r := &c.Raft
 	if r.ElectionTimeout < r.HeartbeatTimeout {
@@ -62,6 +63,10 @@ func (c *Config) checkRaft() []error {
 	if r.LeaderLeaseTimeout > r.HeartbeatTimeout {
 		problems = append(problems, fmt.Errorf("raft.leader_lease_timeout: %s is more than raft.heartbeat_timeout, %s (allowed: at most that)",
 			shortDuration(r.LeaderLeaseTimeout), shortDuration(r.HeartbeatTimeout)))
+	}
+	if l := &c.Limits; l.TotalSize < l.ConnectionSize {
+		problems = append(problems, fmt.Errorf("limits.total_bytes: %s is less than limits.connection_bytes, %s (allowed: at least that)",
+			l.TotalSize, l.ConnectionSize))
 	}
 	return problems
 }
