@@ -187,6 +187,14 @@ func TestParseSize(t *testing.T) {
 	}
 }
 
+func TestEverySettingHasAMeaning(t *testing.T) {
+	for _, row := range strings.Split(strings.TrimSpace(config.Reference()), "\n")[2:] {
+		if cells := strings.Split(row, "|"); len(cells) != 6 || strings.TrimSpace(cells[4]) == "" {
+			t.Errorf("no meaning: %s", row)
+		}
+	}
+}
+
 // TestReference holds the table in docs/configuration.md against the struct; run with -update to rewrite it.
 func TestReference(t *testing.T) {
 	const begin, end = "<!-- settings: begin -->\n", "<!-- settings: end -->"

@@ -31,7 +31,7 @@ func walk(section reflect.Value, prefix string) []field {
 			continue
 		}
 		out = append(out, field{
-			key: key, flag: tag.Get("flag"), help: tag.Get("help"), min: tag.Get("min"), max: tag.Get("max"),
+			key: key, flag: tag.Get("flag"), help: meanings[key], min: tag.Get("min"), max: tag.Get("max"),
 			oneOf: strings.Fields(tag.Get("oneof")), value: value,
 		})
 	}
