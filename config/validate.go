@@ -55,18 +55,18 @@ func (f *field) check() error {
 // checkOrder holds settings against each other.
 func (c *Config) checkOrder() []error {
 	var problems []error
-	r := &c.Raft
+	add := func(key string, value any, differs, other string, bound any, allowed string) {
+		problems = append(problems, fmt.Errorf("%s: %v is %s than %s, %v (allowed: %s that)", key, value, differs, other, bound, allowed))
+	}
+	r, l := &c.Raft, &c.Limits
 	if r.ElectionTimeout < r.HeartbeatTimeout {
-		problems = append(problems, fmt.Errorf("raft.election_timeout: %s is less than raft.heartbeat_timeout, %s (allowed: at least that)",
-			shortDuration(r.ElectionTimeout), shortDuration(r.HeartbeatTimeout)))
+		add("raft.election_timeout", r.ElectionTimeout, "less", "raft.heartbeat_timeout", r.HeartbeatTimeout, "at least")
 	}
 	if r.LeaderLeaseTimeout > r.HeartbeatTimeout {
-		problems = append(problems, fmt.Errorf("raft.leader_lease_timeout: %s is more than raft.heartbeat_timeout, %s (allowed: at most that)",
-			shortDuration(r.LeaderLeaseTimeout), shortDuration(r.HeartbeatTimeout)))
+		add("raft.leader_lease_timeout", r.LeaderLeaseTimeout, "more", "raft.heartbeat_timeout", r.HeartbeatTimeout, "at most")
 	}
-	if l := &c.Limits; l.TotalSize < l.ConnectionSize {
-		problems = append(problems, fmt.Errorf("limits.total_bytes: %s is less than limits.connection_bytes, %s (allowed: at least that)",
-			l.TotalSize, l.ConnectionSize))
+	if l.TotalSize < l.ConnectionSize {
+		add("limits.total_bytes", l.TotalSize, "less", "limits.connection_bytes", l.ConnectionSize, "at least")
 	}
 	return problems
 }
@@ -110,7 +110,8 @@ func (c *Config) checkAddresses() []error {
 		add("listen: %s is not a loopback address, so say --bootstrap to found a cluster or --join to join one", c.Listen)
 	}
 	if !c.Insecure {
-		add("listen: %s can be reached by others and nothing checks who connects: use a loopback address, or --insecure on a network you trust", c.Listen)
+		add("listen: %s can be reached by others and nothing checks who connects: "+
+			"use a loopback address, or --insecure on a network you trust", c.Listen)
 	}
 	return problems
 }
