@@ -7,10 +7,10 @@ import (
 
 // Backoff says how long a failed task waits before its next attempt. The zero value takes the defaults.
 type Backoff struct {
-	Initial       time.Duration `json:"initial,omitempty"`        // before the second attempt; DefaultBackoff.Initial if 0
-	FactorPercent uint32        `json:"factor_percent,omitempty"` // growth a retry: 200 doubles; DefaultBackoff's if 0
-	Max           time.Duration `json:"max,omitempty"`            // never longer; DefaultBackoff.Max if 0
-	JitterPercent uint32        `json:"jitter_percent,omitempty"` // spread around the delay, 0 to 100
+	Initial       time.Duration // before the second attempt; DefaultBackoff.Initial if 0
+	FactorPercent uint32        // growth a retry: 200 doubles; DefaultBackoff's if 0
+	Max           time.Duration // never longer; DefaultBackoff.Max if 0
+	JitterPercent uint32        // spread around the delay, 0 to 100
 }
 
 // DefaultBackoff waits 1 s, 2 s, 4 s and so on, up to 10 minutes, 10 % more or less.
@@ -49,14 +49,13 @@ func (b Backoff) Delay(attempt uint32, random float64) time.Duration {
 	if b.Max == 0 {
 		b.Max = max(DefaultBackoff.Max, b.Initial)
 	}
-	d := b.Initial
-	for i := uint32(1); i < attempt && d < b.Max; i++ {
-		d = time.Duration(float64(d) * float64(b.FactorPercent) / 100)
-		if b.FactorPercent == 100 {
-			break
+	longest := float64(b.Max)
+	d := min(float64(b.Initial), longest)
+	if b.FactorPercent > 100 {
+		for i := uint32(1); i < attempt && d < longest; i++ {
+			d = min(d*float64(b.FactorPercent)/100, longest)
 		}
 	}
-	d = min(d, b.Max)
-	spread := float64(d) * float64(b.JitterPercent) / 100
-	return max(0, d+time.Duration(spread*(2*random-1)))
+	d += d * float64(b.JitterPercent) / 100 * (2*random - 1)
+	return time.Duration(min(max(d, 0), longest))
 }

@@ -2,6 +2,8 @@ package task
 
 import (
 	"encoding/json"
+	"fmt"
+	"math"
 	"time"
 )
 
@@ -79,16 +81,24 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 	if err := json.Unmarshal(b, &j); err != nil {
 		return err
 	}
+	lease, err := seconds("lease_seconds", j.LeaseSeconds)
+	if err != nil {
+		return err
+	}
+	retention, err := seconds("retention_seconds", j.RetentionSeconds)
+	if err != nil {
+		return err
+	}
 	*t = Task{
 		ID: j.ID, Type: j.Type, Payload: j.Payload, Priority: j.Priority, CreatedAt: j.CreatedAt, ScheduledAt: j.ScheduledAt,
 		Status: j.Status, MaxRetries: j.MaxRetries, RetryCount: j.RetryCount, TimeoutSeconds: j.TimeoutSeconds,
 		WorkerID: value(j.WorkerID), LeaseExpiresAt: value(j.LeaseExpiresAt), Result: j.Result, Error: value(j.Error),
 		Dependencies: j.Dependencies, UpdatedAt: j.UpdatedAt,
 		Queue: j.Queue, PayloadSize: j.PayloadSize, ResultSize: j.ResultSize, Attempt: j.Attempt,
-		CrashCount: j.CrashCount, MaxCrashes: j.MaxCrashes, LeaseID: j.LeaseID, LeaseDuration: seconds(j.LeaseSeconds),
+		CrashCount: j.CrashCount, MaxCrashes: j.MaxCrashes, LeaseID: j.LeaseID, LeaseDuration: lease,
 		Session: value(j.Session), StartedAt: value(j.StartedAt), Reason: j.Reason, WaitingFor: j.WaitingFor,
 		OnDependencyFailure: j.OnDependencyFailure, Headers: j.Headers, UniqueKey: j.UniqueKey, ExpiresAt: value(j.ExpiresAt),
-		Retention: seconds(j.RetentionSeconds), Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
+		Retention: retention, Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
 		CancelRequested: j.CancelRequested,
 	}
 	if len(t.Dependencies) == 0 {
@@ -100,7 +110,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 // present returns a pointer to v, or nil for its zero value.
 func present[T comparable](v T) *T {
 	var zero T
-	if v == zero {
+	if z, ok := any(v).(interface{ IsZero() bool }); v == zero || ok && z.IsZero() {
 		return nil
 	}
 	return &v
@@ -114,4 +124,44 @@ func value[T any](p *T) (v T) {
 	return v
 }
 
-func seconds(s float64) time.Duration { return time.Duration(s * float64(time.Second)) }
+// maxSeconds keeps a duration in seconds within what a time.Duration holds.
+const maxSeconds = float64(1<<62) / float64(time.Second)
+
+// seconds turns a JSON number into a duration, to the microsecond. The error wraps ErrInvalid and names the field.
+func seconds(field string, s float64) (time.Duration, error) {
+	if s < 0 || s > maxSeconds {
+		return 0, fmt.Errorf("%w: %s %g is not within 0 and %.0f", ErrInvalid, field, s, maxSeconds)
+	}
+	return time.Duration(math.Round(s*1e6)) * time.Microsecond, nil
+}
+
+// backoffJSON is the JSON form of a Backoff.
+type backoffJSON struct {
+	InitialSeconds float64 `json:"initial_seconds,omitempty"`
+	FactorPercent  uint32  `json:"factor_percent,omitempty"`
+	MaxSeconds     float64 `json:"max_seconds,omitempty"`
+	JitterPercent  uint32  `json:"jitter_percent,omitempty"`
+}
+
+// MarshalJSON gives durations in seconds.
+func (b Backoff) MarshalJSON() ([]byte, error) {
+	return json.Marshal(backoffJSON{b.Initial.Seconds(), b.FactorPercent, b.Max.Seconds(), b.JitterPercent})
+}
+
+// UnmarshalJSON reads the form that MarshalJSON gives.
+func (b *Backoff) UnmarshalJSON(raw []byte) error {
+	var j backoffJSON
+	if err := json.Unmarshal(raw, &j); err != nil {
+		return err
+	}
+	initial, err := seconds("initial_seconds", j.InitialSeconds)
+	if err != nil {
+		return err
+	}
+	longest, err := seconds("max_seconds", j.MaxSeconds)
+	if err != nil {
+		return err
+	}
+	*b = Backoff{Initial: initial, FactorPercent: j.FactorPercent, Max: longest, JitterPercent: j.JitterPercent}
+	return nil
+}

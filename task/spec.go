@@ -131,7 +131,7 @@ func (s *Spec) validateTimes() error {
 		name string
 		t    time.Time
 	}{{"scheduled_at", s.ScheduledAt}, {"expires_at", s.ExpiresAt}} {
-		if !at.t.IsZero() && (at.t.Year() < 1970 || at.t.Year() > 9999) {
+		if !at.t.IsZero() && (at.t.UnixMicro() < 0 || at.t.UTC().Year() > 9999) {
 			return fmt.Errorf("%w: %s lies outside the years 1970 to 9999", ErrInvalid, at.name)
 		}
 	}
