@@ -1,0 +1,88 @@
+package transport
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
+)
+
+// reserve counts the bytes of a frame that is about to be read. The error says which limit they would break.
+func (c *conn) reserve(n int64) error {
+	if !c.bytes.take(n) {
+		return busy("this connection has %d bytes of requests in work", c.bytes.used.Load())
+	}
+	if !c.s.total.take(n) {
+		c.bytes.add(-n)
+		return busy("this node has all the bytes in work that it allows")
+	}
+	return nil
+}
+
+// release gives back what reserve counted, once the frame is decoded no more.
+func (c *conn) release(n int64) {
+	c.bytes.add(-n)
+	c.s.total.add(-n)
+}
+
+func frameSize(f wire.Frame) int64 { return int64(wire.Overhead + len(f.Body)) }
+
+// admit takes a frame into work, or refuses it with a Nack. Its bytes are reserved. Only the reading goroutine admits.
+func (c *conn) admit(f wire.Frame) {
+	if err := c.enroll(f); err != nil {
+		c.release(frameSize(f))
+		c.nack(f.RequestID, err, 0)
+		return
+	}
+	c.w.owed.Add(1)
+	if c.relayNow(f) {
+		return
+	}
+	c.requests.Add(1)
+	go c.serve(f)
+}
+
+// enroll notes the request as being in work. The error says why it may not be.
+func (c *conn) enroll(f wire.Frame) error {
+	switch {
+	case f.RequestID == 0:
+		return fmt.Errorf("%w: request id 0 is the server's", task.ErrInvalid)
+	case !f.Type.Known():
+		return fmt.Errorf("%w: %d", task.ErrUnknownType, f.Type)
+	case !f.Type.IsRequest():
+		return fmt.Errorf("%w: a client does not send %s", task.ErrInvalid, f.Type)
+	case f.Type == wire.Hello:
+		return fmt.Errorf("%w: a second Hello", task.ErrInvalid)
+	}
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if _, dup := c.inWork[f.RequestID]; dup {
+		return fmt.Errorf("%w: request id %d is in work already", task.ErrInvalid, f.RequestID)
+	}
+	if c.draining {
+		return fmt.Errorf("%w: connect to another node", task.ErrShutdown)
+	}
+	if n := c.w.owed.Load(); n >= int64(c.s.limits.MaxRequests) {
+		return busy("this connection has %d requests without answer", n)
+	}
+	c.inWork[f.RequestID] = f.Type
+	if f.Type == wire.ClaimTask {
+		c.claims++
+	}
+	return nil
+}
+
+// settle notes that the request is about to be answered: from then on its id may be used again.
+func (c *conn) settle(requestID uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	kind, ok := c.inWork[requestID]
+	if !ok {
+		return
+	}
+	delete(c.inWork, requestID)
+	if kind == wire.ClaimTask {
+		c.claims--
+	}
+	c.checkQuiet()
+}

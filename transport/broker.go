@@ -1,0 +1,60 @@
+package transport
+
+import (
+	"context"
+	"time"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Broker is what clients work with: the queue, as the leader sees it. Calls are concurrent. The context of a call ends
+// with the connection that it came from, and those that may wait (Claim, Get, Finish with a next claim) when the node
+// drains; an effect that was begun by then is the broker's to finish or take back.
+type Broker interface {
+	// Submit returns one receipt for each spec, in order, or one error for the whole request.
+	Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
+	// Claim waits up to the request's Wait for a first task. No task is no error.
+	Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
+	// Finish reports outcomes, one receipt each, and makes the next claim if there is one. Receipts may come with an error,
+	// which is then that of the next claim.
+	Finish(ctx context.Context, session task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error)
+	Heartbeat(ctx context.Context, h task.Heartbeat) (task.HeartbeatReply, error)
+	Cancel(ctx context.Context, ids []task.ID) ([]task.Receipt, error)
+	// Get returns the tasks that exist, in the order of the ids, and the applied index they were read at.
+	Get(ctx context.Context, q task.Query) ([]*task.Task, uint64, error)
+	List(ctx context.Context, f task.Filter) (task.Page, error)
+	Stats(ctx context.Context, stale bool) (task.Stats, error)
+
+	// Leader returns the leader's advertised HOST:PORT, "" if unknown, and whether that is this node. It is asked for every
+	// request, so it has to be cheap.
+	Leader() (address string, self bool)
+	// LeaderChanged returns a channel that is closed when what Leader returns changes next.
+	LeaderChanged() <-chan struct{}
+	// OpenSession tells that a connection of the session exists at this leader, until the returned function is called, once.
+	// A session may have several. push does not block and may be called until then, and after it without effect.
+	OpenSession(id task.SessionID, push func(cancelled []task.ID, drain bool)) (closeSession func())
+	// IsMember reports whether a node belongs to the cluster, and so may relay for clients.
+	IsMember(id member.ID) bool
+}
+
+// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave and Adopt concern the node
+// that gets them; the others are for the leader.
+type Admin interface {
+	Status(ctx context.Context) (member.Status, error)
+	Mark(ctx context.Context) (uint64, error)
+	Join(ctx context.Context, j member.Join) (cluster member.ID, voter bool, err error)
+	Remove(ctx context.Context, id member.ID) error
+	Leave(ctx context.Context) error
+	Transfer(ctx context.Context, to member.ID) (leader string, err error)
+	Adopt(ctx context.Context, addresses []string) error
+}
+
+// Identity is who this node is, as its answer to a Hello says.
+type Identity struct {
+	NodeID, ClusterID member.ID
+	NodeName, Version string
+	HeartbeatInterval time.Duration // longest pause between two heartbeats of a session
+	MinLease          time.Duration
+	Advertise         string // HOST:PORT under which others reach this node
+}

@@ -1,0 +1,91 @@
+package transport
+
+import (
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/wire"
+)
+
+func (c *conn) clusterStatus(f wire.Frame) (wire.Message, error) {
+	if err := wire.Decode(f, new(wirepb.ClusterStatusRequest)); err != nil {
+		return nil, err
+	}
+	status, err := c.s.admin.Status(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.StatusToPB(&status)
+}
+
+func (c *conn) join(f wire.Frame) (wire.Message, error) {
+	var m wirepb.JoinRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	j, err := wire.JoinFromPB(&m)
+	if err != nil {
+		return nil, err
+	}
+	cluster, voter, err := c.s.admin.Join(c.ctx, j)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.JoinReply{ClusterId: wire.MemberIDToPB(cluster), Voter: voter}, nil
+}
+
+func (c *conn) remove(f wire.Frame) (wire.Message, error) {
+	var m wirepb.RemoveRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	id, err := wire.MemberIDFromPB("node_id", m.NodeId)
+	if err != nil {
+		return nil, err
+	}
+	return new(wirepb.RemoveReply), c.s.admin.Remove(c.ctx, id)
+}
+
+func (c *conn) leave(f wire.Frame) (wire.Message, error) {
+	if err := wire.Decode(f, new(wirepb.LeaveRequest)); err != nil {
+		return nil, err
+	}
+	return new(wirepb.LeaveReply), c.s.admin.Leave(c.ctx)
+}
+
+func (c *conn) transfer(f wire.Frame) (wire.Message, error) {
+	var m wirepb.TransferRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	to, err := wire.MemberIDFromPB("node_id", m.NodeId)
+	if err != nil {
+		return nil, err
+	}
+	leader, err := c.s.admin.Transfer(c.ctx, to)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.TransferReply{LeaderAddress: leader}, nil
+}
+
+func (c *conn) mark(f wire.Frame) (wire.Message, error) {
+	if err := wire.Decode(f, new(wirepb.MarkRequest)); err != nil {
+		return nil, err
+	}
+	index, err := c.s.admin.Mark(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.MarkReply{Index: index}, nil
+}
+
+func (c *conn) adopt(f wire.Frame) (wire.Message, error) {
+	var m wirepb.AdoptRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	addresses, err := wire.AddressesFromPB(&m)
+	if err != nil {
+		return nil, err
+	}
+	return new(wirepb.AdoptReply), c.s.admin.Adopt(c.ctx, addresses)
+}

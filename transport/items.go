@@ -1,0 +1,147 @@
+package transport
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
+)
+
+// items are those of a request's items that could be read. A bad one gets a receipt of its own and does not harm the
+// others.
+type items[T any] struct {
+	good     []T
+	place    []int          // of each good item in the request
+	receipts []task.Receipt // of all; Err is set for the bad ones
+	bad      int
+}
+
+// read converts each item; id names it in its receipt.
+func read[P, T any](list []P, convert func(P) (T, error), id func(*T) task.ID) (*items[T], error) {
+	if len(list) == 0 {
+		return nil, fmt.Errorf("%w: the request has no item", task.ErrInvalid)
+	}
+	it := &items[T]{good: make([]T, 0, len(list)), place: make([]int, 0, len(list)), receipts: make([]task.Receipt, len(list))}
+	for i, p := range list {
+		v, err := convert(p)
+		if err != nil {
+			it.receipts[i] = task.Receipt{ID: id(&v), Err: err}
+			it.bad++
+			continue
+		}
+		it.good = append(it.good, v)
+		it.place = append(it.place, i)
+	}
+	return it, nil
+}
+
+// merge puts the broker's receipts of the good items at their places.
+func (it *items[T]) merge(receipts []task.Receipt) ([]*wirepb.Receipt, error) {
+	if len(receipts) != len(it.good) {
+		return nil, fmt.Errorf("%w: %d receipts for %d items", task.ErrInternal, len(receipts), len(it.good))
+	}
+	for i, r := range receipts {
+		it.receipts[it.place[i]] = r
+	}
+	return wire.ReceiptsToPB(it.receipts), nil
+}
+
+func (c *conn) submit(f wire.Frame) (wire.Message, error) {
+	var m wirepb.SubmitRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	it, err := read(m.Tasks, wire.SpecFromPB, func(s *task.Spec) task.ID { return s.ID })
+	if err != nil {
+		return nil, err
+	}
+	var receipts []task.Receipt
+	switch {
+	case m.Atomic && it.bad > 0:
+		for i := range it.good {
+			receipts = append(receipts, task.Receipt{ID: it.good[i].ID, Err: task.ErrAborted})
+		}
+	case len(it.good) > 0:
+		if receipts, err = c.s.broker.Submit(c.ctx, it.good, m.Atomic); err != nil {
+			return nil, err
+		}
+	}
+	merged, err := it.merge(receipts)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.SubmitReply{Receipts: merged}, nil
+}
+
+func (c *conn) result(f wire.Frame) (wire.Message, error) {
+	var m wirepb.ResultRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	it, err := read(m.Outcomes, wire.OutcomeFromPB, func(o *task.Outcome) task.ID { return o.ID })
+	if err != nil {
+		return nil, err
+	}
+	next, err := c.claimOf(m.Next)
+	if err != nil {
+		return nil, fmt.Errorf("next claim: %w", err)
+	}
+	receipts, tasks, err := c.finish(it.good, next)
+	if err != nil {
+		return nil, err
+	}
+	merged, err := it.merge(receipts)
+	if err != nil {
+		return nil, err
+	}
+	reply := &wirepb.ResultReply{Receipts: merged}
+	if next != nil {
+		reply.Next = &wirepb.ClaimReply{Tasks: wire.TasksToPB(tasks)}
+	}
+	return reply, nil
+}
+
+// finish calls the broker with what is left to do. An error of the next claim is no error of the outcomes: the worker
+// gets its receipts and no task, and claims again.
+func (c *conn) finish(outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error) {
+	ctx := c.ctx
+	if next != nil && next.Wait > 0 {
+		ctx = c.waits
+	}
+	if len(outcomes) == 0 {
+		if next == nil {
+			return nil, nil, nil
+		}
+		tasks, err := c.s.broker.Claim(ctx, *next)
+		if err != nil {
+			c.log.Debug("next claim", "error", err)
+		}
+		return nil, tasks, nil
+	}
+	receipts, tasks, err := c.s.broker.Finish(ctx, c.client.Session, outcomes, next)
+	if err != nil && len(receipts) == len(outcomes) {
+		c.log.Debug("next claim", "error", err)
+		err = nil
+	}
+	return receipts, tasks, err
+}
+
+func (c *conn) cancelTasks(f wire.Frame) (wire.Message, error) {
+	var m wirepb.CancelRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	ids, err := wire.IDsFromPB("ids", m.Ids)
+	if err == nil && len(ids) == 0 {
+		err = fmt.Errorf("%w: the request has no id", task.ErrInvalid)
+	}
+	if err != nil {
+		return nil, err
+	}
+	receipts, err := c.s.broker.Cancel(c.ctx, ids)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.CancelReply{Receipts: wire.ReceiptsToPB(receipts)}, nil
+}
