@@ -1,0 +1,69 @@
+package cluster
+
+import (
+	"io"
+	"time"
+
+	"github.com/hashicorp/go-hclog"
+	"github.com/hashicorp/raft"
+)
+
+const (
+	rpcTimeout  = 10 * time.Second
+	pooledConns = 3 // kept open to each peer
+)
+
+// safeTransport is raft.NetworkTransport without its fast path for heartbeats. That path answers a heartbeat on the
+// goroutine of its connection, where it may raise the term under the feet of Raft's main loop: a deposed leader then
+// writes an entry of its own under the new leader's term, and logs diverge (hashicorp/raft#695). Here every heartbeat
+// goes through the main loop. The price is that one waits behind an fsync, hence the long timeouts.
+//
+// It embeds the concrete type, for Raft looks for RequestPreVote and Close beside the raft.Transport interface.
+type safeTransport struct {
+	*raft.NetworkTransport
+	progress catchUp
+}
+
+var (
+	_ raft.Transport   = (*safeTransport)(nil)
+	_ raft.WithPreVote = (*safeTransport)(nil)
+	_ raft.WithClose   = (*safeTransport)(nil)
+)
+
+// catchUp hears how far followers are that were sent a snapshot. *snapshotStore fits.
+type catchUp interface {
+	streamed(raft.ServerID) // has restored a snapshot and now needs the log after it
+	caughtUp(raft.ServerID) // has the log up to about its end
+}
+
+// newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
+func newSafeTransport(layer raft.StreamLayer, progress catchUp, log hclog.Logger) *safeTransport {
+	return &safeTransport{progress: progress, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+		Stream:  layer,
+		MaxPool: pooledConns,
+		Timeout: rpcTimeout,
+		Logger:  log,
+	})}
+}
+
+// SetHeartbeatHandler does nothing: see safeTransport.
+func (t *safeTransport) SetHeartbeatHandler(func(raft.RPC)) {}
+
+// InstallSnapshot sends a snapshot and notes that the follower has it.
+func (t *safeTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest,
+	resp *raft.InstallSnapshotResponse, data io.Reader) error {
+	err := t.NetworkTransport.InstallSnapshot(id, target, args, resp, data)
+	if err == nil && resp.Success && t.progress != nil {
+		t.progress.streamed(id)
+	}
+	return err
+}
+
+// AppendEntriesPipeline opens a pipeline, which Raft does for a follower once that has taken everything up to what was
+// the end of the log a moment before.
+func (t *safeTransport) AppendEntriesPipeline(id raft.ServerID, target raft.ServerAddress) (raft.AppendPipeline, error) {
+	if t.progress != nil {
+		t.progress.caughtUp(id)
+	}
+	return t.NetworkTransport.AppendEntriesPipeline(id, target)
+}
