@@ -1,0 +1,215 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+	"sync/atomic"
+
+	"github.com/linxGnu/grocksdb"
+)
+
+// database is one open RocksDB directory together with all that memory holds of it, so that a restore replaces both at
+// once. Whoever uses it holds a reference from Store.acquire.
+type database struct {
+	path        string
+	db          *grocksdb.DB
+	handles     [familyCount + 1]*grocksdb.ColumnFamilyHandle
+	familyIDs   [familyCount]uint32
+	settings    *settings
+	read        *grocksdb.ReadOptions
+	write       *grocksdb.WriteOptions
+	users       sync.WaitGroup // references
+	closing     atomic.Bool    // long readers give up when it is set
+	batchOpen   atomic.Bool
+	headEntries int    // in all heads
+	headLimit   int    // Config.HeadEntries
+	headsTotal  int    // Config.HeadsTotal
+	batches     uint64 // ended so far
+
+	// The open batch's, or with no batch open nobody's.
+	cache  recordCache
+	writer writer
+	floors [3]int64 // by ScheduleKind: no committed key of that kind lies before; guarded by mu
+	space  *batchSpace
+
+	writing sync.Mutex // held while a commit or witness is written and taken over into memory
+
+	mu         sync.RWMutex // guards what follows; the open batch, its only writer under writing, reads without
+	pairs      pairTable
+	applied    Applied
+	time       int64
+	seq        uint64
+	logHash    [32]byte
+	dependents bool // there is a key in index_dependents, or was one
+	snapshots  map[*Snapshot]struct{}
+	failed     error // the periodic fsync's
+}
+
+// openMode says what openDB may do.
+type openMode int
+
+const (
+	openExisting openMode = iota
+	openCreating          // make the database if there is none
+	openReadOnly
+)
+
+// openDB opens the database in path and reads what memory holds of it. Who gets it hands it to adopt or closes it.
+func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
+	d := &database{path: path, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
+	d.headLimit, d.headsTotal = s.cfg.HeadEntries, s.cfg.HeadsTotal
+	d.cache = newRecordCache(s.cfg.RecordCacheBytes)
+	d.writer.ids = &d.familyIDs
+	if d.settings, err = newSettings(&s.cfg, s.cache, mode == openCreating); err != nil {
+		return nil, fmt.Errorf("store options: %w", err)
+	}
+	names := append(familyNames[:], "default")
+	var handles grocksdb.ColumnFamilyHandles
+	if mode == openReadOnly {
+		d.db, handles, err = grocksdb.OpenDbForReadOnlyColumnFamilies(d.settings.db, path, names, d.settings.families[:], false)
+	} else {
+		d.db, handles, err = grocksdb.OpenDbColumnFamilies(d.settings.db, path, names, d.settings.families[:])
+	}
+	if err != nil {
+		d.settings.destroy()
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	copy(d.handles[:], handles)
+	for f := range d.familyIDs {
+		d.familyIDs[f] = handles[f].ID()
+	}
+	d.read = grocksdb.NewDefaultReadOptions()
+	d.write = grocksdb.NewDefaultWriteOptions()
+	d.write.SetSync(s.cfg.WALSyncMode == 1)
+	if err := d.load(mode); err != nil {
+		d.close()
+		return nil, fmt.Errorf("open database %s: %w", path, err)
+	}
+	return d, nil
+}
+
+// close ends the database after its last reference is gone; nobody may take one any more.
+func (d *database) close() {
+	d.closing.Store(true)
+	d.users.Wait()
+	d.mu.Lock()
+	for s := range d.snapshots {
+		s.drop()
+	}
+	d.mu.Unlock()
+	for _, h := range d.handles {
+		h.Destroy()
+	}
+	d.db.Close()
+	d.read.Destroy()
+	d.write.Destroy()
+	d.settings.destroy()
+}
+
+// get copies a value; nil if there is none.
+func (d *database) get(f family, key []byte) ([]byte, error) { return d.getAt(d.read, f, key) }
+
+func (d *database) getAt(opts *grocksdb.ReadOptions, f family, key []byte) ([]byte, error) {
+	s, err := d.db.GetCF(opts, d.handles[f], key)
+	if err != nil {
+		return nil, fmt.Errorf("read %s: %w", f, err)
+	}
+	if !s.Exists() {
+		return nil, nil
+	}
+	value := append(make([]byte, 0, s.Size()), s.Data()...)
+	s.Free()
+	return value, nil
+}
+
+// view hands a value to use, which must not keep it; found is false if there is none. It saves get's copy.
+func (d *database) view(f family, key []byte, use func(value []byte) error) (found bool, err error) {
+	s, err := d.db.GetCF(d.read, d.handles[f], key)
+	if err != nil {
+		return false, fmt.Errorf("read %s: %w", f, err)
+	}
+	if !s.Exists() {
+		return false, nil
+	}
+	defer s.Free()
+	return true, use(s.Data())
+}
+
+// scan goes over the keys of a family from one key on, up to and without another; a nil bound is none.
+type scan struct {
+	it   *grocksdb.Iterator
+	opts *grocksdb.ReadOptions
+}
+
+func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan {
+	s := &scan{opts: grocksdb.NewDefaultReadOptions()}
+	if f != famDependents || len(from) < 16 {
+		s.opts.SetTotalOrderSeek(true)
+	}
+	if to != nil {
+		s.opts.SetIterateUpperBound(to)
+	}
+	if at != nil {
+		s.opts.SetSnapshot(at)
+	}
+	s.it = d.db.NewIteratorCF(s.opts, d.handles[f])
+	s.it.Seek(from)
+	return s
+}
+
+func (s *scan) valid() bool { return s.it.Valid() }
+func (s *scan) next()       { s.it.Next() }
+
+// key and value are C memory and good until the next move.
+func (s *scan) key() []byte   { return s.it.Key().Data() }
+func (s *scan) value() []byte { return s.it.Value().Data() }
+
+// err is to be asked whenever valid turned false.
+func (s *scan) err() error {
+	if err := s.it.Err(); err != nil {
+		return fmt.Errorf("scan: %w", err)
+	}
+	return nil
+}
+
+func (s *scan) close() {
+	s.it.Close()
+	s.opts.Destroy() // after the iterator, which refers to its bounds
+}
+
+// each calls fn for every key of f that begins with prefix, until fn or the iterator fails or the store closes.
+func (d *database) each(f family, prefix []byte, at *grocksdb.Snapshot, fn func(key, value []byte) error) error {
+	s := d.scan(f, prefix, prefixEnd(prefix), at)
+	defer s.close()
+	for ; s.valid(); s.next() {
+		if d.closing.Load() {
+			return errClosed
+		}
+		if err := fn(s.key(), s.value()); err != nil {
+			return err
+		}
+	}
+	return s.err()
+}
+
+// prefixEnd returns the first key after all that begin with prefix; nil if there is none.
+func prefixEnd(prefix []byte) []byte {
+	for i := len(prefix) - 1; i >= 0; i-- {
+		if prefix[i] != 0xff {
+			end := append([]byte(nil), prefix[:i+1]...)
+			end[i]++
+			return end
+		}
+	}
+	return nil
+}
+
+func (d *database) sync() error {
+	if err := d.db.FlushWAL(true); err != nil {
+		return fmt.Errorf("sync: %w", err)
+	}
+	return nil
+}
+
+var errStop = errors.New("stop") // ends each early, without being an error

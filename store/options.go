@@ -1,0 +1,97 @@
+package store
+
+import "github.com/linxGnu/grocksdb"
+
+const (
+	bloomBits      = 10
+	memtableBytes  = 32 << 20 // of one family; all together are held by Config.WriteBufferBytes
+	memtableBloom  = 0.05     // share of a memtable given to its Bloom filter
+	infoLogBytes   = 8 << 20
+	infoLogFiles   = 4
+	backgroundJobs = 2
+
+	// A file with so many tombstones among so many neighbours is compacted soon.
+	tombstoneWindow  = 1024
+	tombstoneTrigger = 512
+)
+
+// settings are the options of one open database. RocksDB copies them when it opens.
+type settings struct {
+	db       *grocksdb.Options
+	families [familyCount + 1]*grocksdb.Options // the last is RocksDB's "default", which stays empty
+	tables   []*grocksdb.BlockBasedTableOptions
+}
+
+func newSettings(cfg *Config, cache *grocksdb.Cache, create bool) (*settings, error) {
+	s := &settings{db: grocksdb.NewDefaultOptions()}
+	s.db.SetCreateIfMissing(create)
+	s.db.SetCreateIfMissingColumnFamilies(create)
+	s.db.SetParanoidChecks(true)
+	s.db.SetMaxTotalWalSize(cfg.MaxWALBytes)
+	s.db.SetDbWriteBufferSize(cfg.WriteBufferBytes)
+	s.db.SetMaxBackgroundJobs(backgroundJobs)
+	s.db.SetWALRecoveryMode(grocksdb.PointInTimeRecovery)
+	s.db.SetMaxLogFileSize(infoLogBytes)
+	s.db.SetKeepLogFileNum(infoLogFiles)
+	s.db.SetBytesPerSync(1 << 20)
+	s.db.SetWALBytesPerSync(1 << 20)
+	for f := range s.families {
+		o, err := s.familyOptions(family(f), cfg, cache)
+		if err != nil {
+			s.destroy()
+			return nil, err
+		}
+		s.families[f] = o
+	}
+	return s, nil
+}
+
+func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (*grocksdb.Options, error) {
+	table := grocksdb.NewDefaultBlockBasedTableOptions()
+	table.SetBlockCache(cache)
+	table.SetCacheIndexAndFilterBlocks(true)
+	table.SetCacheIndexAndFilterBlocksWithHighPriority(true)
+	table.SetPinL0FilterAndIndexBlocksInCache(true)
+	table.SetFormatVersion(5)
+	s.tables = append(s.tables, table)
+
+	o := grocksdb.NewDefaultOptions()
+	o.SetParanoidChecks(true)
+	o.SetCompression(grocksdb.LZ4Compression)
+	o.SetWriteBufferSize(min(memtableBytes, cfg.WriteBufferBytes))
+	o.SetLevelCompactionDynamicLevelBytes(true)
+	switch f {
+	case famPending, famInProgress, famCompleted, famFailed, famDeadLetter, famCancelled, famBlobs, famID, famUnique:
+		table.SetFilterPolicy(grocksdb.NewBloomFilterFull(bloomBits)) // read by whole key
+		o.SetMemtableWholeKeyFiltering(true)
+		o.SetMemTablePrefixBloomSizeRatio(memtableBloom)
+	case famDependents:
+		// Read by parent: most parents have no children, which the filter tells without a search.
+		table.SetFilterPolicy(grocksdb.NewBloomFilterFull(bloomBits))
+		table.SetWholeKeyFiltering(false)
+		o.SetMemTablePrefixBloomSizeRatio(memtableBloom)
+	}
+	switch f {
+	case famPending, famInProgress, famFailed, famType, famPriority, famSchedule:
+		o.AddCompactOnDeletionCollectorFactory(tombstoneWindow, tombstoneTrigger) // keys come and go
+	}
+	o.SetBlockBasedTableFactory(table)
+	if f != famDependents {
+		return o, nil
+	}
+	// As text, because the binding frees an extractor of its own twice.
+	defer o.Destroy()
+	return grocksdb.GetOptionsFromString(o, "prefix_extractor=fixed:16")
+}
+
+func (s *settings) destroy() {
+	for _, o := range s.families {
+		if o != nil {
+			o.Destroy()
+		}
+	}
+	for _, t := range s.tables {
+		t.Destroy()
+	}
+	s.db.Destroy()
+}

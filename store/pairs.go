@@ -1,0 +1,159 @@
+package store
+
+import (
+	"cmp"
+	"fmt"
+	"slices"
+
+	"github.com/haiku-queue/haiku/internal/pb/recordpb"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Pair is one (queue, type): the unit of ready order and of counting.
+type Pair struct{ Queue, Type string }
+
+// Claimable says that Count more tasks of a pair stand ready than before a commit.
+type Claimable struct {
+	Pair  Pair
+	Count int
+}
+
+// slot is a place in counts: one for each phase of Pending and one for each other status.
+type slot uint8
+
+const (
+	slotReady slot = iota
+	slotScheduled
+	slotBlocked
+	slotInProgress
+	slotCompleted
+	slotFailed
+	slotDeadLetter
+	slotCancelled
+	slotCount
+)
+
+type counts [slotCount]int64
+
+func slotOf(t *task.Task) slot {
+	if t.Status != task.Pending {
+		return slotInProgress + slot(t.Status-task.InProgress)
+	}
+	switch t.Phase() {
+	case task.Blocked:
+		return slotBlocked
+	case task.Scheduled:
+		return slotScheduled
+	}
+	return slotReady
+}
+
+func (c *counts) row() *recordpb.Counts {
+	return &recordpb.Counts{
+		Ready: uint64(c[slotReady]), Scheduled: uint64(c[slotScheduled]), Blocked: uint64(c[slotBlocked]),
+		InProgress: uint64(c[slotInProgress]), Completed: uint64(c[slotCompleted]), Failed: uint64(c[slotFailed]),
+		DeadLetter: uint64(c[slotDeadLetter]), Cancelled: uint64(c[slotCancelled]),
+	}
+}
+
+func countsOf(value []byte) (c counts, err error) {
+	v, err := readVersion(famMeta, value)
+	if err != nil {
+		return c, err
+	}
+	var r recordpb.Counts
+	if err := r.UnmarshalVT(v); err != nil || hasUnknown(&r) {
+		return c, fmt.Errorf("%w: bad counts %x", errCorrupt, value)
+	}
+	return counts{
+		int64(r.Ready), int64(r.Scheduled), int64(r.Blocked), int64(r.InProgress),
+		int64(r.Completed), int64(r.Failed), int64(r.DeadLetter), int64(r.Cancelled),
+	}, nil
+}
+
+func (c *counts) add(o *counts) {
+	for i := range c {
+		c[i] += o[i]
+	}
+}
+
+func (c *counts) negative() bool { return slices.Min(c[:]) < 0 }
+
+func (c *counts) queueCounts(p Pair) task.QueueCounts {
+	n := func(s slot) uint64 { return uint64(c[s]) }
+	return task.QueueCounts{
+		Queue: p.Queue, Type: p.Type, Pending: n(slotReady) + n(slotScheduled) + n(slotBlocked),
+		Ready: n(slotReady), Scheduled: n(slotScheduled), Blocked: n(slotBlocked), InProgress: n(slotInProgress),
+		Completed: n(slotCompleted), Failed: n(slotFailed), DeadLetter: n(slotDeadLetter), Cancelled: n(slotCancelled),
+	}
+}
+
+// pairState is what memory holds of one pair that has tasks.
+type pairState struct {
+	pair   Pair
+	counts counts // committed; guarded by database.mu, written only by the open batch
+	head   head   // the open batch's, as is all below
+
+	counted int     // entries of head that database.headEntries knows of
+	touched bool    // in batch.pairs
+	ready   int64   // ready tasks more than committed, as the batch stands
+	delta   counts  // what the commit adds
+	added   []ready // a heap of tasks that the batch made ready; some of them may not be so any more
+	skipped int     // entries at the front of head that the batch has taken
+}
+
+// queueState is the pairs of one queue, by type.
+type queueState struct {
+	pairs []*pairState
+	ready int64 // committed, of all pairs
+}
+
+// pairTable finds pairs. database.mu guards it; the open batch, its only writer, reads without.
+type pairTable struct {
+	byPair map[Pair]*pairState
+	queues map[string]*queueState
+}
+
+func newPairTable() pairTable {
+	return pairTable{byPair: make(map[Pair]*pairState), queues: make(map[string]*queueState)}
+}
+
+func (t *pairTable) insert(p *pairState) {
+	t.byPair[p.pair] = p
+	q := t.queues[p.pair.Queue]
+	if q == nil {
+		q = &queueState{}
+		t.queues[p.pair.Queue] = q
+	}
+	i, _ := q.find(p.pair.Type)
+	q.pairs = slices.Insert(q.pairs, i, p)
+	q.ready += p.counts[slotReady]
+}
+
+// remove forgets a pair whose counts are all zero.
+func (t *pairTable) remove(p *pairState) {
+	delete(t.byPair, p.pair)
+	q := t.queues[p.pair.Queue]
+	if i, ok := q.find(p.pair.Type); ok {
+		q.pairs = slices.Delete(q.pairs, i, i+1)
+	}
+	if len(q.pairs) == 0 {
+		delete(t.queues, p.pair.Queue)
+	}
+}
+
+// fold adds d to the committed counts of p.
+func (t *pairTable) fold(p *pairState, d *counts) {
+	p.counts.add(d)
+	t.queues[p.pair.Queue].ready += d[slotReady]
+}
+
+func (q *queueState) find(typ string) (int, bool) {
+	return slices.BinarySearchFunc(q.pairs, typ, func(p *pairState, typ string) int { return cmp.Compare(p.pair.Type, typ) })
+}
+
+func sortQueueCounts(all []task.QueueCounts) {
+	slices.SortFunc(all, func(a, b task.QueueCounts) int {
+		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Type, b.Type))
+	})
+}

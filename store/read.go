@@ -1,0 +1,191 @@
+package store
+
+import (
+	"bytes"
+	"fmt"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Task returns a committed task; nil if there is none. Without withPayload its payload and result are nil.
+func (s *Store) Task(id task.ID, withPayload bool) (*task.Task, error) {
+	d, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer d.users.Done()
+	t, err := d.current(id)
+	if t == nil || err != nil {
+		return nil, err
+	}
+	if !withPayload {
+		t.Payload, t.Result = nil, nil
+		return t, nil
+	}
+	return t, d.fill(t)
+}
+
+// moves bounds how often a read follows a task that is moved under it.
+const moves = 1000
+
+// current reads a task while commits may move it from one status family to another.
+func (d *database) current(id task.ID) (*task.Task, error) {
+	var last task.Status
+	for range moves {
+		status, _, removed, known, err := d.indexed(id)
+		if err != nil || !known || removed {
+			return nil, err
+		}
+		t, err := d.record(status, id)
+		if t != nil || err != nil {
+			return t, err
+		}
+		last = status
+	}
+	return nil, fmt.Errorf("%w: task %s is %s in %s but has no record", errCorrupt, id, last, famID)
+}
+
+// Fill loads payload and result of t where they are nil although their size says that there are some.
+func (s *Store) Fill(t *task.Task) error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.users.Done()
+	return d.fill(t)
+}
+
+func (d *database) fill(t *task.Task) (err error) {
+	inline := func(b []byte, size uint32) bool { return b == nil && size > 0 && size <= task.InlineBytes }
+	if inline(t.Payload, t.PayloadSize) || inline(t.Result, t.ResultSize) {
+		full, err := d.current(t.ID)
+		if err != nil {
+			return err
+		}
+		if full == nil {
+			return fmt.Errorf("%w: task %s", task.ErrNotFound, t.ID)
+		}
+		if inline(t.Payload, t.PayloadSize) {
+			t.Payload = full.Payload
+		}
+		if inline(t.Result, t.ResultSize) {
+			t.Result = full.Result
+		}
+	}
+	if t.Payload == nil && t.PayloadSize > task.InlineBytes {
+		if t.Payload, err = d.blob(t.ID, partPayload, t.PayloadSize); err != nil {
+			return err
+		}
+	}
+	if t.Result == nil && t.ResultSize > task.InlineBytes {
+		t.Result, err = d.blob(t.ID, partResult, t.ResultSize)
+	}
+	return err
+}
+
+func (d *database) blob(id task.ID, part byte, size uint32) (b []byte, err error) {
+	found, err := d.view(famBlobs, append(id[:len(id):len(id)], part), func(value []byte) error {
+		v, err := readVersion(famBlobs, value)
+		b = bytes.Clone(v)
+		return err
+	})
+	if err == nil && (!found || len(b) != int(size)) {
+		err = fmt.Errorf("%w: blob %d of task %s has %d bytes, not %d", errCorrupt, part, id, len(b), size)
+	}
+	if err != nil {
+		return nil, err
+	}
+	return b, nil
+}
+
+// Stats returns the kept counts, by queue and type.
+func (s *Store) Stats() task.Stats {
+	var out task.Stats
+	d, err := s.acquire()
+	if err != nil {
+		return out
+	}
+	defer d.users.Done()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	out.AppliedIndex = d.applied.Index
+	out.Queues = make([]task.QueueCounts, 0, len(d.pairs.byPair))
+	for _, p := range d.pairs.byPair {
+		if p.counts != (counts{}) {
+			out.Queues = append(out.Queues, p.counts.queueCounts(p.pair))
+		}
+	}
+	sortQueueCounts(out.Queues)
+	for i := range out.Queues {
+		out.Total.Add(&out.Queues[i])
+	}
+	return out
+}
+
+// HasReady reports whether any of the queues has a claimable task of the types; no types means all. It reads memory.
+func (s *Store) HasReady(queues, types []string) bool {
+	d, err := s.acquire()
+	if err != nil {
+		return false
+	}
+	defer d.users.Done()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	for _, queue := range queues {
+		q := d.pairs.queues[queue]
+		if q == nil || q.ready == 0 {
+			continue
+		}
+		if len(types) == 0 {
+			return true
+		}
+		for _, typ := range types {
+			if p := d.pairs.byPair[Pair{queue, typ}]; p != nil && p.counts[slotReady] > 0 {
+				return true
+			}
+		}
+	}
+	return false
+}
+
+// EachInProgress calls fn for every running task, without payload and result, in the order of their ids. It stops at
+// fn's first error and returns it. Commits beside it are not seen.
+func (s *Store) EachInProgress(fn func(*task.Task) error) error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.users.Done()
+	return d.each(famInProgress, nil, nil, func(key, value []byte) error {
+		id, err := task.IDFromBytes(key)
+		if err != nil {
+			return fmt.Errorf("%w: bad key in %s: %x", errCorrupt, famInProgress, key)
+		}
+		t, err := decodeRecord(id, task.InProgress, value)
+		if err != nil {
+			return err
+		}
+		t.Payload, t.Result = nil, nil
+		return fn(t)
+	})
+}
+
+// Meta returns the committed value of key; nil if there is none.
+func (s *Store) Meta(key string) ([]byte, error) {
+	d, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer d.users.Done()
+	return d.meta(key)
+}
+
+// ScanMeta lists the committed keys that begin with prefix, in order.
+func (s *Store) ScanMeta(prefix string) ([]KV, error) {
+	d, err := s.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer d.users.Done()
+	return d.scanMeta(prefix, 0, func([]byte) bool { return false })
+}

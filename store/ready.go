@@ -1,0 +1,102 @@
+package store
+
+import "github.com/haiku-queue/haiku/task"
+
+// ReadyPairs lists the pairs of a queue that have ready tasks, by type.
+func (b *Batch) ReadyPairs(queue string) []Pair {
+	if b.err != nil {
+		return nil
+	}
+	q := b.d.pairs.queues[queue]
+	if q == nil {
+		return nil
+	}
+	var out []Pair
+	for _, p := range q.pairs {
+		if p.counts[slotReady]+p.ready > 0 {
+			out = append(out, p.pair)
+		}
+	}
+	return out
+}
+
+// FirstReady returns the claimable task that comes first over all pairs, and the size of its payload; ok is false if
+// there is none. Put the task in another status before asking for the next.
+func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err error) {
+	if b.err != nil {
+		return id, 0, false, b.err
+	}
+	var best *ready
+	for i := range pairs {
+		p := b.d.pairs.byPair[pairs[i]]
+		if p == nil || p.counts[slotReady]+p.ready <= 0 {
+			continue
+		}
+		r, err := b.first(p)
+		if err != nil {
+			b.fail(err)
+			return id, 0, false, err
+		}
+		if r != nil && (best == nil || r.place.before(&best.place)) {
+			best = r
+		}
+	}
+	if best == nil {
+		return id, 0, false, nil
+	}
+	id, size = best.place.id(), best.size
+	if c := &b.list[b.touch(id)]; !c.loaded {
+		c.status = task.Pending // saves a read when the task is loaded
+	}
+	return id, size, true, nil
+}
+
+// first returns the first ready task of a pair, good until the batch changes; nil if there is none.
+func (b *Batch) first(p *pairState) (*ready, error) {
+	b.touchPair(p)
+	for len(p.added) > 0 && !b.standsAdded(&p.added[0].place) {
+		p.added = pop(p.added)
+	}
+	r, err := b.firstCommitted(p)
+	if err != nil {
+		return nil, err
+	}
+	if len(p.added) > 0 && (r == nil || p.added[0].place.before(&r.place)) {
+		r = &p.added[0]
+	}
+	return r, nil
+}
+
+// firstCommitted returns the first task in the head that the batch has not moved.
+func (b *Batch) firstCommitted(p *pairState) (*ready, error) {
+	h := &p.head
+	for {
+		for ; p.skipped < len(h.entries); p.skipped++ {
+			if r := &h.entries[p.skipped]; b.stands(&r.place) {
+				return r, nil
+			}
+		}
+		if h.whole {
+			return nil, nil
+		}
+		if err := b.d.refill(p, b.d.headLimit); err != nil {
+			return nil, err
+		}
+	}
+}
+
+// stands reports whether the task that is committed at a place is still ready there.
+func (b *Batch) stands(at *place) bool {
+	i, ok := b.at[at.id()]
+	if !ok {
+		return true
+	}
+	c := &b.list[i]
+	return !c.dirty || c.ready && c.place == *at
+}
+
+// standsAdded reports whether the task that the batch put at a place is still ready there.
+func (b *Batch) standsAdded(at *place) bool {
+	c := &b.list[b.at[at.id()]]
+	return c.dirty && c.ready && c.place == *at
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"path/filepath"
+	"sync"
+	"time"
+
+	"github.com/linxGnu/grocksdb"
+)
+
+// Store is an open store. Its methods may be called by many goroutines.
+type Store struct {
+	cfg   Config
+	cache *grocksdb.Cache // of blocks; outlives every database
+
+	stop chan struct{} // ends the periodic fsync
+	done sync.WaitGroup
+
+	mu sync.RWMutex
+	d  *database // nil once closed
+
+	closeOnce sync.Once
+}
+
+// Open opens the store in cfg.Dir, or makes it if there is none and cfg.Create is set. A directory whose marker names a
+// database that is missing is refused, never filled anew.
+func Open(cfg Config) (*Store, error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	s := &Store{cfg: cfg, cache: grocksdb.NewLRUCache(cfg.BlockCacheBytes), stop: make(chan struct{})}
+	d, err := s.openCurrent()
+	if err != nil {
+		s.cache.Destroy()
+		return nil, fmt.Errorf("open store: %w", err)
+	}
+	s.d = d
+	if cfg.WALSyncMode == 2 {
+		s.done.Add(1)
+		go s.syncPeriodically()
+	}
+	return s, nil
+}
+
+// openCurrent opens the database that the marker names, or makes the first one.
+func (s *Store) openCurrent() (*database, error) {
+	name, err := readCurrent(s.cfg.Dir)
+	switch {
+	case err == nil:
+		if err := removeOrphans(s.cfg.Dir, name); err != nil {
+			return nil, err
+		}
+		return s.openDB(filepath.Join(s.cfg.Dir, name), openExisting)
+	case !errors.Is(err, os.ErrNotExist):
+		return nil, err
+	case !s.cfg.Create:
+		return nil, fmt.Errorf("%w in %s: no file %s", errMissing, s.cfg.Dir, currentFile)
+	}
+	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
+		return nil, err
+	}
+	d, err := s.openDB(filepath.Join(s.cfg.Dir, firstDB), openCreating)
+	if err != nil {
+		return nil, err
+	}
+	if d.applied.Index != 0 {
+		d.close()
+		return nil, fmt.Errorf("%w: %s holds a database applied up to %d, but file %s is missing", errCorrupt, s.cfg.Dir, d.applied.Index, currentFile)
+	}
+	if err := writeCurrent(s.cfg.Dir, firstDB); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// Close waits for calls under way and for an open batch to end, and closes the database. A second call does nothing.
+func (s *Store) Close() error {
+	var err error
+	s.closeOnce.Do(func() {
+		close(s.stop)
+		s.done.Wait()
+		s.mu.Lock()
+		d := s.d
+		s.d = nil
+		s.mu.Unlock()
+		d.closing.Store(true)
+		d.users.Wait()
+		err = d.sync()
+		d.close()
+		s.cache.Destroy()
+	})
+	return err
+}
+
+// acquire returns the database with a reference that the caller gives back with users.Done.
+func (s *Store) acquire() (*database, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.d == nil {
+		return nil, errClosed
+	}
+	s.d.users.Add(1)
+	return s.d, nil
+}
+
+// adopt makes d, whose directory lies in the store's and is durable, the store's database: the marker is switched
+// first, and from then on every call sees d. The old database is closed when nobody uses it any more, and removed.
+// After an error the old one serves on and d is still the caller's to close.
+func (s *Store) adopt(d *database) error {
+	s.mu.Lock()
+	old := s.d
+	if old == nil {
+		s.mu.Unlock()
+		return errClosed
+	}
+	if err := writeCurrent(s.cfg.Dir, filepath.Base(d.path)); err != nil {
+		s.mu.Unlock()
+		return err
+	}
+	s.d = d
+	s.mu.Unlock()
+	old.close()
+	_ = os.RemoveAll(old.path) // what stays is an orphan, which the next Open removes
+	return nil
+}
+
+// Applied returns how far Raft's log is committed in the store. The caller must not change the configuration.
+func (s *Store) Applied() Applied {
+	d, err := s.acquire()
+	if err != nil {
+		return Applied{}
+	}
+	defer d.users.Done()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.applied
+}
+
+// Witness raises the stored index, term and configuration to those of a, where a is newer: Raft's log may go on with
+// entries that no command carries. It never lowers them. It is node-local and may be called beside an open batch.
+func (s *Store) Witness(a Applied) error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.users.Done()
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	applied := d.applied
+	applied.raise(&a)
+	w := writer{ids: &d.familyIDs}
+	w.reset()
+	w.putVersioned(famMeta, []byte(keyApplied), applied.encode())
+	if err := w.writeTo(d.db, d.write); err != nil {
+		return fmt.Errorf("witness %d: %w", a.Index, err)
+	}
+	d.mu.Lock()
+	d.applied = applied
+	d.mu.Unlock()
+	return nil
+}
+
+// Sync makes durable all that was committed before.
+func (s *Store) Sync() error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.users.Done()
+	return d.sync()
+}
+
+// syncPeriodically makes commits durable every WALSyncInterval. A failure fails the next commit.
+func (s *Store) syncPeriodically() {
+	defer s.done.Done()
+	tick := time.NewTicker(s.cfg.WALSyncInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-s.stop:
+			return
+		case <-tick.C:
+		}
+		d, err := s.acquire()
+		if err != nil {
+			return
+		}
+		if err := d.sync(); err != nil {
+			d.mu.Lock()
+			d.failed = err
+			d.mu.Unlock()
+		}
+		d.users.Done()
+	}
+}
+
+func (d *database) syncFailure() error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.failed
+}
