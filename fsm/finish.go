@@ -83,7 +83,7 @@ func (m *machine) free(t *task.Task) {
 func (m *machine) end(t *task.Task, e task.Event, reason task.Reason) {
 	m.move(t, e)
 	t.Reason = reason
-	t.Session, t.LeaseExpiresAt = task.SessionID{}, time.Time{}
+	t.Session, t.LeaseExpiresAt, t.CancelRequested = task.SessionID{}, time.Time{}, false
 }
 
 // move makes a transition that the caller has made sure is legal.

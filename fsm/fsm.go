@@ -14,7 +14,7 @@ import (
 // Options are the FSM's ways to tell its node what happened. All are called from Raft's apply goroutine and must not
 // block; none may change what is applied.
 type Options struct {
-	OnCommit func([]store.Claimable)               // tasks became claimable; never nil
+	OnCommit func(Committed)                       // after each write; never nil
 	OnMark   func(index uint64, s *store.Snapshot) // a mark was applied; the snapshot is the callee's to release; never nil
 	OnFatal  func(error)                           // the store failed; the process has to end; never nil
 	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.

@@ -1,0 +1,295 @@
+package fsm
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// history is a random but plausible log with what the first machine answered.
+type history struct {
+	logs    []*raft.Log
+	results []any
+}
+
+// makeHistory grows a log entry by entry on a machine of its own, so that results name leases that exist.
+func makeHistory(t testing.TB, seed uint64, entries int) history {
+	rng := rand.New(rand.NewPCG(seed, 1))
+	f := newFSM(openStore(t, t.TempDir()))
+	var h history
+	var known []task.ID
+	running := make([]*task.Task, 0)
+	now := epoch
+	for i := range entries {
+		now = now.Add(time.Duration(rng.IntN(2000)-200) * time.Millisecond)
+		l := &raft.Log{Index: uint64(2*i + 1), Term: 3, Type: raft.LogCommand}
+		if rng.IntN(40) == 0 {
+			l.Type = raft.LogConfiguration
+			l.Data = raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: raft.ServerID(fmt.Sprint(i)), Address: "a"}}})
+		} else {
+			term := l.Term
+			if rng.IntN(50) == 0 {
+				term-- // a command of a leader deposed
+			}
+			l.Data = AppendHeader(nil, term, now)
+			for range 1 + rng.IntN(6) {
+				c := randomCommand(rng, &known, running)
+				e, err := Encode(c)
+				if err != nil {
+					t.Fatal(err)
+				}
+				l.Data = append(l.Data, e...)
+			}
+		}
+		result := f.Apply(l)
+		h.logs, h.results = append(h.logs, l), append(h.results, result)
+		if results, ok := result.([]Result); ok {
+			for j := range results {
+				running = append(running, results[j].Tasks...)
+			}
+		}
+	}
+	return h
+}
+
+func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Command {
+	pick := func() task.ID {
+		if len(*known) == 0 || rng.IntN(20) == 0 {
+			return randomID(rng)
+		}
+		return (*known)[rng.IntN(len(*known))]
+	}
+	switch n := rng.IntN(20); {
+	case n < 7:
+		return randomSubmit(rng, known, pick)
+	case n < 11:
+		c := &Claim{Session: task.SessionID{1}, WorkerID: "w", Queues: []string{"default", "q"}, Max: 1 + rng.IntN(5), Lease: 30 * time.Second}
+		if rng.IntN(2) == 0 {
+			c.Types = []string{"a", "b"}
+		}
+		return c
+	case n < 15 && len(running) > 0:
+		c := &Finish{}
+		for range 1 + rng.IntN(4) {
+			r := running[rng.IntN(len(running))]
+			o := task.Outcome{ID: r.ID, LeaseID: r.LeaseID, Kind: task.OutcomeKind(1 + rng.IntN(6))}
+			if o.Kind == task.Success {
+				o.Result = make([]byte, rng.IntN(3000))
+			}
+			c.Outcomes, c.Delays = append(c.Outcomes, o), append(c.Delays, time.Duration(rng.IntN(5000))*time.Millisecond)
+		}
+		return c
+	case n < 16 && len(running) > 0:
+		r := running[rng.IntN(len(running))]
+		kinds := []task.OutcomeKind{task.LeaseExpired, task.SessionLost, task.LeaseUnheard, task.Requeued, task.Revoked, task.TimedOut}
+		return &Release{Ended: []Ended{{ID: r.ID, LeaseID: r.LeaseID, Kind: kinds[rng.IntN(len(kinds))], Crash: rng.IntN(2) == 0, Delay: time.Second}}}
+	case n < 17:
+		return &Cancel{IDs: []task.ID{pick(), pick()}}
+	case n < 18:
+		return &Promote{Max: 1 + rng.IntN(20)}
+	case n < 19:
+		return &Step{}
+	}
+	switch rng.IntN(4) {
+	case 0:
+		return &Mark{}
+	case 1:
+		return &Found{ClusterID: member.ID{byte(rng.IntN(3) + 1)}}
+	case 2:
+		return &RemoveMember{ID: member.ID{byte(rng.IntN(3) + 1)}}
+	}
+	return &SetMember{Member: member.Member{ID: member.ID{byte(rng.IntN(3) + 1)}, Name: "n", MaxCommandVersion: 1}}
+}
+
+func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command {
+	c := &Submit{Atomic: rng.IntN(3) == 0, DedupWindow: 24 * time.Hour}
+	for range 1 + rng.IntN(5) {
+		s := task.Spec{ID: randomID(rng), Type: string(rune('a' + rng.IntN(3))), Payload: make([]byte, rng.IntN(40)*rng.IntN(100))}
+		if rng.IntN(3) == 0 {
+			s.Queue = "q"
+		}
+		if rng.IntN(2) == 0 {
+			p := task.Priority(rng.IntN(256))
+			s.Priority = &p
+		}
+		if rng.IntN(6) == 0 {
+			s.Delay = time.Duration(rng.IntN(20000)) * time.Millisecond
+		}
+		for range rng.IntN(5) - 2 {
+			if d := pick(); d != s.ID && !has(s.Dependencies, d) {
+				s.Dependencies = append(s.Dependencies, d)
+			}
+			s.OnDependencyFailure = task.DependencyPolicy(rng.IntN(3))
+		}
+		if rng.IntN(10) == 0 && len(*known) > 0 {
+			s = task.Spec{ID: pick(), Type: "a"}
+		}
+		*known = append(*known, s.ID)
+		c.Specs, c.Hashes = append(c.Specs, s), append(c.Hashes, s.ContentHash())
+	}
+	return c
+}
+
+func has(ids []task.ID, id task.ID) bool {
+	for _, other := range ids {
+		if other == id {
+			return true
+		}
+	}
+	return false
+}
+
+func randomID(rng *rand.Rand) task.ID {
+	ms := epoch.UnixMilli()
+	id := task.ID{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms), 0x70, 0, 0x80}
+	for i := 9; i < 16; i++ {
+		id[i] = byte(rng.IntN(256))
+	}
+	return id
+}
+
+// replay feeds logs to an FSM in runs of the sizes that cut gives.
+func replay(f *FSM, logs []*raft.Log, cut func() int) []any {
+	var out []any
+	for len(logs) > 0 {
+		n := min(cut(), len(logs))
+		out = append(out, f.ApplyBatch(logs[:n])...)
+		logs = logs[n:]
+	}
+	return out
+}
+
+type fingerprint struct {
+	state, log [32]byte
+}
+
+func fingerprintOf(t testing.TB, st *store.Store) fingerprint {
+	t.Helper()
+	state, err := st.StateHash()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := st.Begin()
+	defer b.Discard()
+	return fingerprint{state, b.LogHash()}
+}
+
+func answersOf(results []any) string {
+	var b []byte
+	for _, r := range results {
+		if rs, ok := r.([]Result); ok {
+			for i := range rs {
+				b = rs[i].appendTo(b)
+			}
+		}
+	}
+	return string(b)
+}
+
+// TestAnyCutGivesTheSameState: the same log in runs of any length gives the same state, log hash and results.
+func TestAnyCutGivesTheSameState(t *testing.T) {
+	for seed := range uint64(6) {
+		h := makeHistory(t, seed, 300)
+		rng := rand.New(rand.NewPCG(seed, 2))
+		var first fingerprint
+		for i, cut := range []func() int{func() int { return 1 }, func() int { return len(h.logs) }, func() int { return 1 + rng.IntN(30) }} {
+			st := openStore(t, t.TempDir())
+			results := replay(newFSM(st), h.logs, cut)
+			if answersOf(results) != answersOf(h.results) {
+				t.Fatalf("seed %d: way %d of cutting answers otherwise", seed, i)
+			}
+			got := fingerprintOf(t, st)
+			if i == 0 {
+				first = got
+			}
+			if got != first {
+				t.Fatalf("seed %d: way %d of cutting gives another state", seed, i)
+			}
+			if err := st.Check(); err != nil {
+				t.Fatalf("seed %d: %v", seed, err)
+			}
+		}
+	}
+}
+
+// TestReplayFromAnyEarlierIndex: a machine that stops anywhere and is given the log again from any earlier entry ends
+// in the same state.
+func TestReplayFromAnyEarlierIndex(t *testing.T) {
+	h := makeHistory(t, 77, 250)
+	rng := rand.New(rand.NewPCG(77, 3))
+	whole := openStore(t, t.TempDir())
+	replay(newFSM(whole), h.logs, func() int { return 16 })
+	want := fingerprintOf(t, whole)
+	for range 8 {
+		dir := t.TempDir()
+		stop := rng.IntN(len(h.logs))
+		st := openStore(t, dir)
+		replay(newFSM(st), h.logs[:stop], func() int { return 1 + rng.IntN(9) })
+		if err := st.Close(); err != nil {
+			t.Fatal(err)
+		}
+		again := openStore(t, dir)
+		from := rng.IntN(stop + 1)
+		replay(newFSM(again), h.logs[from:], func() int { return 1 + rng.IntN(9) })
+		if fingerprintOf(t, again) != want {
+			t.Fatalf("stopped after %d entries, replayed from %d: another state", stop, from)
+		}
+	}
+}
+
+// TestPlantedMapOrderIsSeen: a machine that takes the items of a submit in the order of a map gets another state hash.
+func TestPlantedMapOrderIsSeen(t *testing.T) {
+	h := makeHistory(t, 5, 100)
+	honest := openStore(t, t.TempDir())
+	replay(newFSM(honest), h.logs, func() int { return 10 })
+	planted := openStore(t, t.TempDir())
+	f := newFSM(planted)
+	for _, l := range h.logs {
+		if l.Type == raft.LogCommand {
+			l = &raft.Log{Index: l.Index, Term: l.Term, Type: l.Type, Data: inMapOrder(t, l.Data)}
+		}
+		f.Apply(l)
+	}
+	a, b := fingerprintOf(t, honest), fingerprintOf(t, planted)
+	if a.state == b.state {
+		t.Error("state hashes are equal although one machine has a map-order bug")
+	}
+	if a.log == b.log {
+		t.Error("log hashes are equal although one machine has a map-order bug")
+	}
+}
+
+// inMapOrder rewrites the submits of an entry as a machine would see them that walks a map.
+func inMapOrder(t *testing.T, data []byte) []byte {
+	entry, err := DecodeEntry(data)
+	if err != nil {
+		t.Fatal(err)
+	}
+	out := AppendHeader(nil, entry.Term, entry.Time)
+	for _, c := range entry.Commands {
+		if s, ok := c.(*Submit); ok {
+			order := make(map[int]bool)
+			for i := range s.Specs {
+				order[i] = true
+			}
+			mixed := &Submit{Atomic: s.Atomic, DedupWindow: s.DedupWindow}
+			for i := range order {
+				mixed.Specs, mixed.Hashes = append(mixed.Specs, s.Specs[i]), append(mixed.Hashes, s.Hashes[i])
+			}
+			c = mixed
+		}
+		e, err := Encode(c)
+		if err != nil {
+			t.Fatal(err)
+		}
+		out = append(out, e...)
+	}
+	return out
+}
