@@ -57,6 +57,11 @@ func checkAddress(field, address string) error {
 	if len(address) > maxAddress {
 		return fmt.Errorf("%w: %s has %d bytes, at most %d are allowed", task.ErrInvalid, field, len(address), maxAddress)
 	}
+	for _, c := range []byte(address) {
+		if c <= ' ' || c > '~' {
+			return fmt.Errorf("%w: %s %q is not HOST:PORT in ASCII", task.ErrInvalid, field, address)
+		}
+	}
 	return nil
 }
 

@@ -1,0 +1,358 @@
+package wire
+
+import (
+	"bufio"
+	"bytes"
+	"encoding/hex"
+	"flag"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+	"time"
+
+	"google.golang.org/protobuf/proto"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+var update = flag.Bool("update", false, "write the golden frames anew")
+
+// golden is one frame of a golden file: up for a frame of a client, down for one of the server.
+type golden struct {
+	comment string
+	up      bool
+	kind    Type
+	id      uint32
+	message Message
+}
+
+// goldens returns the frames of each file, in order.
+func goldens(t *testing.T) map[string][]golden {
+	files := taskGoldens()
+	for name, frames := range readGoldens() {
+		files[name] = frames
+	}
+	for name, frames := range nodeGoldens(t) {
+		files[name] = frames
+	}
+	return files
+}
+
+var (
+	goldenAt   = time.Date(2026, 3, 4, 5, 6, 7, 8000, time.UTC)
+	goldenID   = task.ID{0x01, 0x89, 0x0a, 0x5d, 0xac, 0x96, 0x77, 0x4b, 0xbc, 0xce, 0xb3, 0x02, 0x09, 0x9a, 0x80, 0x57}
+	goldenID2  = task.ID{0x01, 0x89, 0x0a, 0x5d, 0xac, 0x96, 0x77, 0x4b, 0xbc, 0xce, 0xb3, 0x02, 0x09, 0x9a, 0x80, 0x58}
+	goldenNode = member.ID{0x10, 15: 0x01}
+	goldenTown = member.ID{0xc0, 15: 0x0c}
+)
+
+func goldenTask() *task.Task {
+	return &task.Task{
+		ID: goldenID, Type: "email", Queue: "mail", Payload: []byte("hello"), PayloadSize: 5, Priority: 200,
+		CreatedAt:   goldenAt,
+		ScheduledAt: goldenAt, Status: task.InProgress, MaxRetries: 3, MaxCrashes: 3, TimeoutSeconds: 60, WorkerID: "w1",
+		Session: session, LeaseID: 77, LeaseDuration: 30 * time.Second, LeaseExpiresAt: goldenAt.Add(30 * time.Second),
+		StartedAt: goldenAt, Attempt: 1, UpdatedAt: goldenAt, Seq: 76,
+	}
+}
+
+// goldenFull has every field set.
+func goldenFull() *task.Task {
+	f := goldenTask()
+	f.RetryCount, f.CrashCount, f.Result, f.ResultSize, f.Error, f.Reason = 1, 1, []byte("r"), 1, "no", task.Poison
+	f.Dependencies, f.WaitingFor, f.OnDependencyFailure = []task.ID{goldenID2}, 1, task.PolicyBlock
+	f.Headers, f.UniqueKey, f.ExpiresAt, f.Retention = []task.Header{{Name: "a", Value: "1"}}, "u",
+		goldenAt.Add(time.Hour), time.Minute
+	f.Backoff = task.Backoff{Initial: time.Second, FactorPercent: 200, Max: time.Minute, JitterPercent: 10}
+	f.Progress = task.Progress{Percent: 40, Message: "half", Cursor: []byte("c")}
+	f.History = []task.Attempt{{Number: 1, WorkerID: "w0", StartedAt: goldenAt, EndedAt: goldenAt.Add(time.Second),
+		Outcome: task.Failure, Error: "no"}}
+	f.CancelRequested = true
+	return f
+}
+
+func goldenSpec() *task.Spec {
+	priority, retries, crashes := task.Priority(0), uint32(0), uint32(5)
+	return &task.Spec{
+		ID: goldenID2, Type: "email", Queue: "mail", Payload: []byte("hello"), Priority: &priority, ScheduledAt: goldenAt,
+		MaxRetries: &retries, MaxCrashes: &crashes, TimeoutSeconds: 60, Dependencies: []task.ID{goldenID},
+		OnDependencyFailure: task.PolicyIgnore,
+		Headers:             []task.Header{{Name: "a", Value: "1"}}, UniqueKey: "u", ExpiresAt: goldenAt.Add(time.Hour),
+		Retention: time.Minute,
+		Backoff:   task.Backoff{Initial: time.Second, FactorPercent: 200, Max: time.Minute, JitterPercent: 10},
+	}
+}
+
+func goldenClaim() *wirepb.ClaimRequest {
+	return ClaimToPB(&task.ClaimRequest{WorkerID: "w1", Queues: []string{"mail"}, Types: []string{"email", "sms"},
+		Max: 10, Wait: 30 * time.Second, Lease: 30 * time.Second})
+}
+
+func taskGoldens() map[string][]golden {
+	plain := &task.Spec{ID: goldenID, Type: "email", Payload: []byte("hello")}
+	delayed := &task.Spec{ID: goldenID, Type: "email", Delay: 1500 * time.Millisecond}
+	refused := fmt.Errorf("%w: %s", task.ErrConflict, goldenID2)
+	return map[string][]golden{
+		"SubmitTask": {
+			{"one task with type and payload only", true, SubmitTask, 1,
+				&wirepb.SubmitRequest{Tasks: []*wirepb.TaskSpec{SpecToPB(plain)}}},
+			{"it was accepted", false, Ack, 1, &wirepb.SubmitReply{Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID}})}},
+			{"two tasks, all or nothing: one with a delay of 1.5 s, one with every other field", true, SubmitTask, 2,
+				&wirepb.SubmitRequest{Atomic: true, Tasks: []*wirepb.TaskSpec{SpecToPB(delayed), SpecToPB(goldenSpec())}}},
+			{"the second was refused, so the first was aborted", false, Ack, 2, &wirepb.SubmitReply{Receipts: ReceiptsToPB(
+				[]task.Receipt{{ID: goldenID, Err: task.ErrAborted}, {ID: goldenID2, Err: refused}})}},
+		},
+		"ClaimTask": {
+			{"up to 10 tasks of two types, waiting up to 30 s", true, ClaimTask, 3, goldenClaim()},
+			{"one task", false, Ack, 3, &wirepb.ClaimReply{Tasks: TasksToPB([]*task.Task{goldenTask()})}},
+			{"one task with every field", false, Ack, 4, &wirepb.ClaimReply{Tasks: TasksToPB([]*task.Task{goldenFull()})}},
+			{"nothing came within the wait", false, Ack, 5, &wirepb.ClaimReply{}},
+		},
+		"TaskResult": {
+			{"a success and a failure that is retried after 5 s, and the next claim", true, TaskResult, 6, &wirepb.ResultRequest{
+				Outcomes: []*wirepb.Outcome{
+					OutcomeToPB(&task.Outcome{ID: goldenID, LeaseID: 77, Kind: task.Success, Result: []byte("done")}),
+					OutcomeToPB(&task.Outcome{ID: goldenID2, LeaseID: 78, Kind: task.Failure, Error: "no route",
+						RetryAfter: 5 * time.Second}),
+				}, Next: goldenClaim()}},
+			{"the first had been reported before, the second came too late; a next task", false, Ack, 6, &wirepb.ResultReply{
+				Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID, Duplicate: true}, {ID: goldenID2, Err: task.ErrStaleLease}}),
+				Next:     &wirepb.ClaimReply{Tasks: TasksToPB([]*task.Task{goldenTask()})}}},
+		},
+		"Heartbeat": {
+			{"two leases, the second with progress", true, Heartbeat, 7, HeartbeatToPB(&task.Heartbeat{Leases: []task.LeaseRef{
+				{ID: goldenID, LeaseID: 77}, {ID: goldenID2, LeaseID: 78, Progress: task.Progress{Percent: 50, Message: "half",
+					Cursor: []byte("c")}}}})},
+			{"the first is lost, the second shall be cancelled, and the worker shall drain", false, Ack, 7,
+				HeartbeatReplyToPB(&task.HeartbeatReply{Lost: []task.ID{goldenID}, Cancelled: []task.ID{goldenID2}, Drain: true})},
+		},
+		"CancelTask": {
+			{"two tasks", true, CancelTask, 8, &wirepb.CancelRequest{Ids: IDsToPB([]task.ID{goldenID, goldenID2})}},
+			{"the second is not there", false, Ack, 8, &wirepb.CancelReply{
+				Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID}, {ID: goldenID2, Err: task.ErrNotFound}})}},
+		},
+		"Push": {
+			{"running tasks of this session that shall be cancelled", false, Push, 0,
+				&wirepb.Push{Cancel: IDsToPB([]task.ID{goldenID})}},
+			{"the node goes down", false, Push, 0, &wirepb.Push{Drain: true}},
+		},
+		"Nack": {
+			{"busy: try again after 250 ms", false, Nack, 9, NackFromError(&task.RetryLater{Err: task.ErrBusy,
+				After: 250 * time.Millisecond}, "")},
+			{"not the leader, with the leader's address", false, Nack, 10, NackFromError(task.ErrNotLeader, "10.0.0.2:7701")},
+		},
+	}
+}
+
+func readGoldens() map[string][]golden {
+	high := task.Priority(255)
+	counts := task.QueueCounts{Queue: "mail", Type: "email", Pending: 6, Ready: 1, Scheduled: 2, Blocked: 3,
+		InProgress: 4, Completed: 5, Failed: 6, DeadLetter: 7, Cancelled: 8}
+	total := counts
+	total.Queue, total.Type = "", ""
+	done := goldenTask()
+	done.Status, done.Result, done.ResultSize, done.Payload, done.LeaseExpiresAt = task.Completed, []byte("done"), 4, nil,
+		time.Time{}
+	return map[string][]golden{
+		"QueryStatus": {
+			{"one task, waiting up to 10 s for its end, with payload and result", true, QueryStatus, 11,
+				QueryToPB(&task.Query{IDs: []task.ID{goldenID}, WithPayload: true, Wait: 10 * time.Second})},
+			{"it has completed", false, Ack, 11, &wirepb.QueryReply{Tasks: TasksToPB([]*task.Task{done}), AppliedIndex: 1000}},
+		},
+		"ListTasks": {
+			{"dead letters of one queue and type, priorities 10 to 255, from any node", true, ListTasks, 12,
+				FilterToPB(&task.Filter{Queue: "mail",
+					Type: "email", Status: task.DeadLetter, MinPriority: 10, MaxPriority: &high, Limit: 2, Cursor: []byte("cursor"),
+					WithPayload: true, Stale: true})},
+			{"one task, and more to come", false, Ack, 12, PageToPB(&task.Page{Tasks: []*task.Task{goldenTask()},
+				Next: []byte("next"), AppliedIndex: 1000})},
+		},
+		"GetStats": {
+			{"from any node", true, GetStats, 13, &wirepb.StatsRequest{Stale: true}},
+			{"one queue and type", false, Ack, 13, StatsToPB(&task.Stats{Total: total, Queues: []task.QueueCounts{counts},
+				AppliedIndex: 1000})},
+		},
+	}
+}
+
+func nodeGoldens(t *testing.T) map[string][]golden {
+	node := member.Member{ID: goldenNode, Name: "n1", Address: "10.0.0.1:7701", HTTPAddress: "10.0.0.1:7780",
+		Role: member.Leader, Voter: true, MaxCommandVersion: 1}
+	status, err := StatusToPB(&member.Status{ClusterID: goldenTown, NodeID: goldenNode, NodeName: "n1", State: "leader",
+		Term: 3, CommitIndex: 12,
+		AppliedIndex: 11, LeaderAddress: "10.0.0.1:7701", Members: []member.Member{node}, LastMark: &member.Mark{Index: 9,
+			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	return map[string][]golden{
+		"Hello": {
+			{"a worker with a session", true, Hello, 1, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
+				Token: "secret", Session: session, ClusterID: goldenTown})},
+			{"the leader answers", false, Ack, 1, WelcomeToPB(&Welcome{Version: Version, NodeID: goldenNode, NodeName: "n1",
+				ClusterID:     goldenTown,
+				LeaderAddress: "10.0.0.1:7701", IsLeader: true, HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second,
+				MaxInFlight: 1024, ServerVersion: "1.0.0"})},
+			{"a member relays for that worker", true, Hello, 2, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
+				Session: session, ClusterID: goldenTown,
+				Forwarded: &Forwarded{NodeID: goldenNode, Principal: "anonymous"}})},
+		},
+		"ClusterStatus": {
+			{"", true, ClusterStatus, 14, &wirepb.ClusterStatusRequest{}},
+			{"", false, Ack, 14, status},
+		},
+		"Join": {
+			{"a new node", true, Join, 15, JoinToPB(&member.Join{Member: node, AppliedIndex: 11, ClusterID: goldenTown})},
+			{"it is a member, not yet a voter", false, Ack, 15, &wirepb.JoinReply{ClusterId: MemberIDToPB(goldenTown)}},
+		},
+		"Remove": {{"", true, Remove, 16, &wirepb.RemoveRequest{NodeId: MemberIDToPB(goldenNode)}}, {"", false, Ack, 16,
+			&wirepb.RemoveReply{}}},
+		"Leave": {{"", true, Leave, 17, &wirepb.LeaveRequest{}}, {"", false, Ack, 17, &wirepb.LeaveReply{}}},
+		"Transfer": {{"", true, Transfer, 18, &wirepb.TransferRequest{NodeId: MemberIDToPB(goldenNode)}}, {"", false, Ack,
+			18, &wirepb.TransferReply{LeaderAddress: "10.0.0.1:7701"}}},
+		"Mark": {{"", true, Mark, 19, &wirepb.MarkRequest{}}, {"", false, Ack, 19, &wirepb.MarkReply{Index: 1001}}},
+		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7701", "10.0.0.2:7701"}}}, {"",
+			false, Ack, 20, &wirepb.AdoptReply{}}},
+	}
+}
+
+// TestGolden checks every frame both ways: the message encodes to the file's bytes, and the bytes decode and convert
+// to a message that encodes to them again.
+func TestGolden(t *testing.T) {
+	kinds := map[Type]bool{}
+	for name, frames := range goldens(t) {
+		path := filepath.Join("testdata", name+".hex")
+		var encoded [][]byte
+		for _, g := range frames {
+			raw, err := AppendMessage(nil, g.kind, g.id, g.message)
+			if err != nil {
+				t.Fatal(err)
+			}
+			encoded = append(encoded, raw)
+		}
+		if *update {
+			if err := os.WriteFile(path, goldenText(name, frames, encoded), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		text, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		blocks := parseHex(t, string(text))
+		if len(blocks) != len(frames) {
+			t.Errorf("%s: %d frames, want %d", path, len(blocks), len(frames))
+			continue
+		}
+		for i, g := range frames {
+			kinds[g.kind] = true
+			if blocks[i].up != g.up || !bytes.Equal(blocks[i].bytes, encoded[i]) {
+				t.Errorf("%s frame %d: the file has\n%x, the message is\n%x", path, i, blocks[i].bytes, encoded[i])
+				continue
+			}
+			m := NewRequest(g.kind)
+			if g.kind == Ack {
+				m = NewReply(frames[0].kind)
+			}
+			checkBack(t, fmt.Sprintf("%s frame %d", path, i), blocks[i].bytes, m)
+		}
+	}
+	for _, kind := range Types {
+		if !kinds[kind] {
+			t.Errorf("%s has no golden frame", kind)
+		}
+	}
+	files, err := filepath.Glob("testdata/*.hex")
+	if err != nil || len(files) != len(goldens(t)) {
+		t.Errorf("%d golden files for %d lists, %v", len(files), len(goldens(t)), err)
+	}
+}
+
+// checkBack reads a frame into m, converts it to the domain and back, and wants the same bytes.
+func checkBack(t *testing.T, what string, raw []byte, m Message) {
+	t.Helper()
+	f, err := ReadFrame(bufio.NewReader(bytes.NewReader(raw)), 0)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	if err := Decode(f, m); err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	// The standard library reads the same message and writes the same bytes: so do other languages'.
+	standard := m.(proto.Message).ProtoReflect().New().Interface()
+	if err := proto.Unmarshal(f.Body, standard); err != nil || !proto.Equal(standard, m.(proto.Message)) {
+		t.Errorf("%s: the standard library reads %v, %v", what, standard, err)
+	}
+	if body, err := proto.Marshal(standard); err != nil || !bytes.Equal(body, f.Body) {
+		t.Errorf("%s: the standard library writes %x, %v", what, body, err)
+	}
+	back, err := through(m)
+	if err != nil {
+		t.Errorf("%s: %v", what, err)
+		return
+	}
+	again, err := AppendMessage(nil, f.Type, f.RequestID, back)
+	if err != nil || !bytes.Equal(again, raw) {
+		t.Errorf("%s: came back as\n%x, %v, was\n%x", what, again, err, raw)
+	}
+}
+
+// block is one frame in a text: lines of hex behind > (client to server) or < (server to client). A frame ends at a
+// line without either; what follows # is a comment.
+type block struct {
+	up    bool
+	bytes []byte
+}
+
+func parseHex(t testing.TB, text string) (blocks []block) {
+	t.Helper()
+	open := false
+	for _, line := range strings.Split(text, "\n") {
+		up, down := strings.HasPrefix(line, "> "), strings.HasPrefix(line, "< ")
+		if !up && !down {
+			open = false
+			continue
+		}
+		line, _, _ = strings.Cut(line[2:], "#")
+		raw, err := hex.DecodeString(strings.ReplaceAll(line, " ", ""))
+		if err != nil {
+			t.Fatalf("%q: %v", line, err)
+		}
+		if !open {
+			blocks = append(blocks, block{up: up})
+		}
+		open = true
+		blocks[len(blocks)-1].bytes = append(blocks[len(blocks)-1].bytes, raw...)
+	}
+	return blocks
+}
+
+// goldenText lays out frames as parseHex reads them: the head on its own line, then 16 bytes a line.
+func goldenText(name string, frames []golden, encoded [][]byte) []byte {
+	var b bytes.Buffer
+	fmt.Fprintf(&b, "# Golden frames: %s. > is sent by the client, < by the server; what follows # is a comment.\n", name)
+	fmt.Fprintf(&b, "# Written by: go test ./wire -run TestGolden -update\n")
+	for i, g := range frames {
+		fmt.Fprintln(&b)
+		if g.comment != "" {
+			fmt.Fprintf(&b, "# %s\n", g.comment)
+		}
+		arrow, raw := "<", encoded[i]
+		if g.up {
+			arrow = ">"
+		}
+		fmt.Fprintf(&b, "%s % x  # length %d, %s, request id %d\n", arrow, raw[:Overhead], len(raw)-lengthSize, g.kind, g.id)
+		for rest := raw[Overhead:]; len(rest) > 0; {
+			n := min(16, len(rest))
+			fmt.Fprintf(&b, "%s % x\n", arrow, rest[:n])
+			rest = rest[n:]
+		}
+	}
+	return b.Bytes()
+}

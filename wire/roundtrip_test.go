@@ -1,0 +1,147 @@
+package wire
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/task"
+)
+
+var session = task.SessionID{0xaa, 15: 0xbb}
+
+// through converts a message to its domain value and back. Messages that carry only plain fields come back as they are.
+func through(m Message) (Message, error) {
+	switch m := m.(type) {
+	case *wirepb.SubmitRequest:
+		out := &wirepb.SubmitRequest{Atomic: m.Atomic}
+		for _, p := range m.Tasks {
+			s, err := SpecFromPB(p)
+			if err != nil {
+				return nil, err
+			}
+			_ = s.Validate()
+			out.Tasks = append(out.Tasks, SpecToPB(&s))
+		}
+		return out, nil
+	case *wirepb.SubmitReply:
+		r, err := ReceiptsFromPB(m.Receipts)
+		return &wirepb.SubmitReply{Receipts: ReceiptsToPB(r)}, err
+	case *wirepb.ClaimRequest:
+		c, err := ClaimFromPB(m, session)
+		return ClaimToPB(&c), err
+	case *wirepb.ClaimReply:
+		tasks, err := TasksFromPB(m.Tasks)
+		return &wirepb.ClaimReply{Tasks: TasksToPB(tasks)}, err
+	case *wirepb.ResultRequest:
+		return throughResult(m)
+	case *wirepb.ResultReply:
+		r, err := ReceiptsFromPB(m.Receipts)
+		if err != nil {
+			return nil, err
+		}
+		tasks, err := TasksFromPB(m.GetNext().GetTasks())
+		out := &wirepb.ResultReply{Receipts: ReceiptsToPB(r)}
+		if m.Next != nil {
+			out.Next = &wirepb.ClaimReply{Tasks: TasksToPB(tasks)}
+		}
+		return out, err
+	case *wirepb.HeartbeatRequest:
+		h, err := HeartbeatFromPB(m, session)
+		_ = h.Validate()
+		return HeartbeatToPB(&h), err
+	case *wirepb.HeartbeatReply:
+		h, err := HeartbeatReplyFromPB(m)
+		return HeartbeatReplyToPB(&h), err
+	}
+	return throughRead(m)
+}
+
+func throughResult(m *wirepb.ResultRequest) (Message, error) {
+	out := &wirepb.ResultRequest{}
+	for _, p := range m.Outcomes {
+		o, err := OutcomeFromPB(p)
+		if err != nil {
+			return nil, err
+		}
+		_ = o.Validate()
+		out.Outcomes = append(out.Outcomes, OutcomeToPB(&o))
+	}
+	if m.Next == nil {
+		return out, nil
+	}
+	c, err := ClaimFromPB(m.Next, session)
+	_ = c.Validate()
+	out.Next = ClaimToPB(&c)
+	return out, err
+}
+
+func throughRead(m Message) (Message, error) {
+	switch m := m.(type) {
+	case *wirepb.QueryRequest:
+		q, err := QueryFromPB(m)
+		_ = q.Validate()
+		return QueryToPB(&q), err
+	case *wirepb.QueryReply:
+		tasks, err := TasksFromPB(m.Tasks)
+		return &wirepb.QueryReply{Tasks: TasksToPB(tasks), AppliedIndex: m.AppliedIndex}, err
+	case *wirepb.CancelRequest:
+		ids, err := IDsFromPB("ids", m.Ids)
+		return &wirepb.CancelRequest{Ids: IDsToPB(ids)}, err
+	case *wirepb.CancelReply:
+		r, err := ReceiptsFromPB(m.Receipts)
+		return &wirepb.CancelReply{Receipts: ReceiptsToPB(r)}, err
+	case *wirepb.ListRequest:
+		f, err := FilterFromPB(m)
+		out := FilterToPB(&f)
+		_ = f.Validate()
+		return out, err
+	case *wirepb.ListReply:
+		page, err := PageFromPB(m)
+		return PageToPB(&page), err
+	case *wirepb.StatsReply:
+		s := StatsFromPB(m)
+		return StatsToPB(&s), nil
+	case *wirepb.Push:
+		ids, err := IDsFromPB("cancel", m.Cancel)
+		return &wirepb.Push{Cancel: IDsToPB(ids), Drain: m.Drain}, err
+	case *wirepb.Hello:
+		g, err := GreetingFromPB(m)
+		return GreetingToPB(&g), err
+	case *wirepb.HelloReply:
+		w, err := WelcomeFromPB(m)
+		return WelcomeToPB(&w), err
+	case *wirepb.Nack:
+		return NackFromError(ErrorFromNack(m), ""), nil
+	}
+	return throughMember(m)
+}
+
+func throughMember(m Message) (Message, error) {
+	switch m := m.(type) {
+	case *wirepb.ClusterStatusReply:
+		s, err := StatusFromPB(m)
+		if err != nil {
+			return nil, err
+		}
+		return StatusToPB(&s)
+	case *wirepb.JoinRequest:
+		j, err := JoinFromPB(m)
+		return JoinToPB(&j), err
+	case *wirepb.JoinReply:
+		id, err := MemberIDFromPB("cluster_id", m.ClusterId)
+		return &wirepb.JoinReply{ClusterId: MemberIDToPB(id), Voter: m.Voter}, err
+	case *wirepb.RemoveRequest:
+		id, err := MemberIDFromPB("node_id", m.NodeId)
+		return &wirepb.RemoveRequest{NodeId: MemberIDToPB(id)}, err
+	case *wirepb.TransferRequest:
+		id, err := MemberIDFromPB("node_id", m.NodeId)
+		return &wirepb.TransferRequest{NodeId: MemberIDToPB(id)}, err
+	case *wirepb.AdoptRequest:
+		addresses, err := AddressesFromPB(m)
+		return &wirepb.AdoptRequest{Addresses: addresses}, err
+	case *wirepb.StatsRequest, *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
+		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply:
+		return m, nil
+	}
+	return nil, fmt.Errorf("%w: no conversion of %T is tested", task.ErrInternal, m)
+}
