@@ -165,36 +165,10 @@ func (d *database) find(id task.ID, hint task.Status) (*task.Task, error) {
 	if hint == 0 {
 		hint = task.InProgress
 	}
-	if t, err := d.record(hint, id); t != nil || err != nil {
+	if t, err := d.record(d.read, hint, id); t != nil || err != nil {
 		return t, err
 	}
-	status, _, removed, known, err := d.indexed(id)
-	if err != nil || !known || removed {
-		return nil, err
-	}
-	t, err := d.record(status, id)
-	if t == nil && err == nil {
-		err = fmt.Errorf("%w: task %s is %s in %s but has no record", errCorrupt, id, status, famID)
-	}
-	return t, err
-}
-
-// record reads the record of a task in the family of status; nil if it is not there.
-func (d *database) record(status task.Status, id task.ID) (t *task.Task, err error) {
-	_, err = d.view(statusFamily(status), id[:], func(value []byte) (err error) {
-		t, err = decodeRecord(id, status, value)
-		return err
-	})
-	return t, err
-}
-
-// indexed reads index_task_id.
-func (d *database) indexed(id task.ID) (status task.Status, hash [16]byte, removed, known bool, err error) {
-	known, err = d.view(famID, id[:], func(value []byte) (err error) {
-		status, hash, removed, err = readID(value)
-		return err
-	})
-	return status, hash, removed, known, err
+	return d.current(d.read, id)
 }
 
 // Status returns the status and content hash of a task without loading it; ok is false if the id was never used or is
@@ -214,7 +188,7 @@ func (b *Batch) Status(id task.ID) (status task.Status, hash [16]byte, ok bool, 
 	}
 	if !c.asked {
 		var removed bool
-		if c.status, c.hash, removed, c.known, err = b.d.indexed(id); err != nil {
+		if c.status, c.hash, removed, c.known, err = b.d.indexed(b.d.read, id); err != nil {
 			b.fail(err)
 			return 0, hash, false, err
 		}

@@ -107,25 +107,19 @@ func (d *database) close() {
 	d.settings.destroy()
 }
 
-// get copies a value; nil if there is none.
-func (d *database) get(f family, key []byte) ([]byte, error) { return d.getAt(d.read, f, key) }
-
-func (d *database) getAt(opts *grocksdb.ReadOptions, f family, key []byte) ([]byte, error) {
-	s, err := d.db.GetCF(opts, d.handles[f], key)
-	if err != nil {
-		return nil, fmt.Errorf("read %s: %w", f, err)
-	}
-	if !s.Exists() {
-		return nil, nil
-	}
-	value := append(make([]byte, 0, s.Size()), s.Data()...)
-	s.Free()
-	return value, nil
+// get copies a committed value; nil if there is none.
+func (d *database) get(f family, key []byte) (value []byte, err error) {
+	_, err = d.view(d.read, f, key, func(v []byte) error {
+		value = append(make([]byte, 0, len(v)), v...)
+		return nil
+	})
+	return value, err
 }
 
-// view hands a value to use, which must not keep it; found is false if there is none. It saves get's copy.
-func (d *database) view(f family, key []byte, use func(value []byte) error) (found bool, err error) {
-	s, err := d.db.GetCF(d.read, d.handles[f], key)
+// view hands a value to use, which must not keep it; found is false if there is none. opts is d.read for what is
+// committed now, or a frozen's.
+func (d *database) view(opts *grocksdb.ReadOptions, f family, key []byte, use func(value []byte) error) (found bool, err error) {
+	s, err := d.db.GetCF(opts, d.handles[f], key)
 	if err != nil {
 		return false, fmt.Errorf("read %s: %w", f, err)
 	}
@@ -134,6 +128,24 @@ func (d *database) view(f family, key []byte, use func(value []byte) error) (fou
 	}
 	defer s.Free()
 	return true, use(s.Data())
+}
+
+// frozen is the committed state of one moment, for reads that belong together.
+type frozen struct {
+	d    *database
+	at   *grocksdb.Snapshot
+	opts *grocksdb.ReadOptions
+}
+
+func (d *database) freeze() *frozen {
+	f := &frozen{d: d, at: d.db.NewSnapshot(), opts: grocksdb.NewDefaultReadOptions()}
+	f.opts.SetSnapshot(f.at)
+	return f
+}
+
+func (f *frozen) release() {
+	f.opts.Destroy()
+	f.d.db.ReleaseSnapshot(f.at)
 }
 
 // scan goes over the keys of a family from one key on, up to and without another; a nil bound is none.

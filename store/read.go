@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"fmt"
 
+	"github.com/linxGnu/grocksdb"
+
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -14,7 +16,9 @@ func (s *Store) Task(id task.ID, withPayload bool) (*task.Task, error) {
 		return nil, err
 	}
 	defer d.users.Done()
-	t, err := d.current(id)
+	f := d.freeze()
+	defer f.release()
+	t, err := d.current(f.opts, id)
 	if t == nil || err != nil {
 		return nil, err
 	}
@@ -22,27 +26,39 @@ func (s *Store) Task(id task.ID, withPayload bool) (*task.Task, error) {
 		t.Payload, t.Result = nil, nil
 		return t, nil
 	}
-	return t, d.fill(t)
+	return t, d.fill(f.opts, t)
 }
 
-// moves bounds how often a read follows a task that is moved under it.
-const moves = 1000
-
-// current reads a task while commits may move it from one status family to another.
-func (d *database) current(id task.ID) (*task.Task, error) {
-	var last task.Status
-	for range moves {
-		status, _, removed, known, err := d.indexed(id)
-		if err != nil || !known || removed {
-			return nil, err
-		}
-		t, err := d.record(status, id)
-		if t != nil || err != nil {
-			return t, err
-		}
-		last = status
+// current finds a task by its status in index_task_id; nil if there is none. opts freezes the moment, or nothing may
+// commit meanwhile.
+func (d *database) current(opts *grocksdb.ReadOptions, id task.ID) (*task.Task, error) {
+	status, _, removed, known, err := d.indexed(opts, id)
+	if err != nil || !known || removed {
+		return nil, err
 	}
-	return nil, fmt.Errorf("%w: task %s is %s in %s but has no record", errCorrupt, id, last, famID)
+	t, err := d.record(opts, status, id)
+	if t == nil && err == nil {
+		err = fmt.Errorf("%w: task %s is %s in %s but has no record", errCorrupt, id, status, famID)
+	}
+	return t, err
+}
+
+// record reads the record of a task in the family of status; nil if it is not there.
+func (d *database) record(opts *grocksdb.ReadOptions, status task.Status, id task.ID) (t *task.Task, err error) {
+	_, err = d.view(opts, statusFamily(status), id[:], func(value []byte) (err error) {
+		t, err = decodeRecord(id, status, value)
+		return err
+	})
+	return t, err
+}
+
+// indexed reads index_task_id.
+func (d *database) indexed(opts *grocksdb.ReadOptions, id task.ID) (status task.Status, hash [16]byte, removed, known bool, err error) {
+	known, err = d.view(opts, famID, id[:], func(value []byte) (err error) {
+		status, hash, removed, err = readID(value)
+		return err
+	})
+	return status, hash, removed, known, err
 }
 
 // Fill loads payload and result of t where they are nil although their size says that there are some.
@@ -52,13 +68,15 @@ func (s *Store) Fill(t *task.Task) error {
 		return err
 	}
 	defer d.users.Done()
-	return d.fill(t)
+	f := d.freeze()
+	defer f.release()
+	return d.fill(f.opts, t)
 }
 
-func (d *database) fill(t *task.Task) (err error) {
+func (d *database) fill(opts *grocksdb.ReadOptions, t *task.Task) (err error) {
 	inline := func(b []byte, size uint32) bool { return b == nil && size > 0 && size <= task.InlineBytes }
 	if inline(t.Payload, t.PayloadSize) || inline(t.Result, t.ResultSize) {
-		full, err := d.current(t.ID)
+		full, err := d.current(opts, t.ID)
 		if err != nil {
 			return err
 		}
@@ -73,18 +91,18 @@ func (d *database) fill(t *task.Task) (err error) {
 		}
 	}
 	if t.Payload == nil && t.PayloadSize > task.InlineBytes {
-		if t.Payload, err = d.blob(t.ID, partPayload, t.PayloadSize); err != nil {
+		if t.Payload, err = d.blob(opts, t.ID, partPayload, t.PayloadSize); err != nil {
 			return err
 		}
 	}
 	if t.Result == nil && t.ResultSize > task.InlineBytes {
-		t.Result, err = d.blob(t.ID, partResult, t.ResultSize)
+		t.Result, err = d.blob(opts, t.ID, partResult, t.ResultSize)
 	}
 	return err
 }
 
-func (d *database) blob(id task.ID, part byte, size uint32) (b []byte, err error) {
-	found, err := d.view(famBlobs, append(id[:len(id):len(id)], part), func(value []byte) error {
+func (d *database) blob(opts *grocksdb.ReadOptions, id task.ID, part byte, size uint32) (b []byte, err error) {
+	found, err := d.view(opts, famBlobs, append(id[:len(id):len(id)], part), func(value []byte) error {
 		v, err := readVersion(famBlobs, value)
 		b = bytes.Clone(v)
 		return err
