@@ -25,7 +25,8 @@ func (c *conn) release(n int64) {
 	c.s.total.add(-n)
 }
 
-func frameSize(f wire.Frame) int64 { return int64(wire.Overhead + len(f.Body)) }
+// frameSize is the value of the frame's length field, at most wire.MaxFrame.
+func frameSize(f wire.Frame) int64 { return int64(wire.Overhead - 4 + len(f.Body)) }
 
 // admit takes a frame into work, or refuses it with a Nack. Its bytes are reserved. Only the reading goroutine admits.
 func (c *conn) admit(f wire.Frame) {

@@ -8,16 +8,17 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// Broker is what clients work with: the queue, as the leader sees it. Calls are concurrent. The context of a call ends
-// with the connection that it came from, and those that may wait (Claim, Get, Finish with a next claim) when the node
-// drains; an effect that was begun by then is the broker's to finish or take back.
+// Broker is what clients work with: the queue, as the leader sees it. Calls are concurrent. Requests come with what
+// task's Validate methods allow, the specs and outcomes in them unchecked, so that each can have its own receipt. The
+// context of a call ends with the connection that it came from, that of reads and claims also when the node drains; an
+// effect that was begun by then is the broker's to finish or take back.
 type Broker interface {
 	// Submit returns one receipt for each spec, in order, or one error for the whole request.
 	Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
 	// Claim waits up to the request's Wait for a first task. No task is no error.
 	Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
-	// Finish reports outcomes, one receipt each, and makes the next claim if there is one. Receipts may come with an error,
-	// which is then that of the next claim.
+	// Finish reports outcomes, one receipt each, and makes the next claim if there is one, which holds the receipts back no
+	// longer than the outcomes themselves. Receipts may come with an error, which is then that of the next claim.
 	Finish(ctx context.Context, session task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error)
 	Heartbeat(ctx context.Context, h task.Heartbeat) (task.HeartbeatReply, error)
 	Cancel(ctx context.Context, ids []task.ID) ([]task.Receipt, error)

@@ -80,6 +80,9 @@ func (c *conn) heartbeat(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	h, err := wire.HeartbeatFromPB(&m, c.client.Session)
+	if err == nil {
+		err = h.Validate()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -96,6 +99,9 @@ func (c *conn) query(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	q, err := wire.QueryFromPB(&m)
+	if err == nil {
+		err = q.Validate()
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -118,6 +124,9 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	filter, err := wire.FilterFromPB(&m)
+	if err == nil {
+		err = filter.Validate()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -5,8 +5,8 @@
 // them against the limits, serve.go decides where they are answered, dispatch.go calls the broker, writer.go sends the
 // reply; or relay.go and upstream.go pass the frame, unread, to the leader and its answer back.
 //
-// It refuses to know tasks: it stores nothing, validates no more than shapes and sizes, and never retries what may have
-// taken effect. It knows neither Raft nor the cluster; both stand behind Broker and Admin.
+// It refuses to know tasks: it stores nothing, validates requests but not the tasks and outcomes in them, and never
+// sends again what may have taken effect. It knows neither Raft nor the cluster; both stand behind Broker and Admin.
 //
 // Invariants. Every request that was read gets one Ack or Nack, or its connection ends. Nothing is held for a client
 // without a bound: connections, frames, requests without answer, bytes coming in and going out all have one (Limits), and

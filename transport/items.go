@@ -104,22 +104,14 @@ func (c *conn) result(f wire.Frame) (wire.Message, error) {
 
 // finish calls the broker with what is left to do. An error of the next claim is no error of the outcomes: the worker
 // gets its receipts and no task, and claims again.
-func (c *conn) finish(outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error) {
-	ctx := c.ctx
-	if next != nil && next.Wait > 0 {
-		ctx = c.waits
+func (c *conn) finish(outcomes []task.Outcome, next *task.ClaimRequest) (receipts []task.Receipt, tasks []*task.Task, err error) {
+	switch {
+	case len(outcomes) > 0:
+		receipts, tasks, err = c.s.broker.Finish(c.ctx, c.client.Session, outcomes, next)
+	case next != nil:
+		next.Wait = 0 // the receipts of the bad outcomes are not held back
+		tasks, err = c.s.broker.Claim(c.ctx, *next)
 	}
-	if len(outcomes) == 0 {
-		if next == nil {
-			return nil, nil, nil
-		}
-		tasks, err := c.s.broker.Claim(ctx, *next)
-		if err != nil {
-			c.log.Debug("next claim", "error", err)
-		}
-		return nil, tasks, nil
-	}
-	receipts, tasks, err := c.s.broker.Finish(ctx, c.client.Session, outcomes, next)
 	if err != nil && len(receipts) == len(outcomes) {
 		c.log.Debug("next claim", "error", err)
 		err = nil

@@ -37,7 +37,7 @@ type Limits struct {
 // Default returns a Config for loopback with the limits of a node of medium size.
 func Default() Config {
 	return Config{
-		Addr: "127.0.0.1:7650",
+		Addr: "127.0.0.1:7420",
 		Limits: Limits{
 			MaxConns: 4096, MaxRaftConns: 256, MaxRequests: 256,
 			ConnBytes: 32 << 20, TotalBytes: 512 << 20, QueueBytes: 64 << 20,
@@ -67,12 +67,12 @@ const (
 func (l *Limits) Validate() error {
 	const day = 24 * time.Hour
 	return errors.Join(
-		within("max_conns", l.MaxConns, 1, 100_000),
-		within("max_raft_conns", l.MaxRaftConns, 1, 10_000),
-		within("max_requests", l.MaxRequests, 1, 65_536),
-		within("conn_bytes", l.ConnBytes, wire.MaxFrame+1, 1<<30),
+		within("connections", l.MaxConns, 1, 100_000),
+		within("raft_connections", l.MaxRaftConns, 1, 10_000),
+		within("requests", l.MaxRequests, 1, 65_536),
+		within("connection_bytes", l.ConnBytes, wire.MaxFrame+1, 1<<30),
 		within("total_bytes", l.TotalBytes, max(l.ConnBytes, wire.MaxFrame+1), 1<<40),
-		within("queue_bytes", l.QueueBytes, 2*(wire.MaxFrame+1), 1<<30),
+		within("reply_bytes", l.QueueBytes, 2*(wire.MaxFrame+1), 1<<30),
 		within("handshake_timeout", l.HandshakeTimeout, time.Millisecond, time.Minute),
 		within("frame_timeout", l.FrameTimeout, time.Millisecond, 10*time.Minute),
 		within("idle_timeout", l.IdleTimeout, time.Millisecond, day),

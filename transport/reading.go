@@ -27,7 +27,7 @@ func (c *conn) next() error {
 		return c.readError(err)
 	}
 	id := binary.BigEndian.Uint32(head[5:])
-	if why := c.reserve(int64(length) + 4); why != nil {
+	if why := c.reserve(int64(length)); why != nil {
 		if _, err := c.r.Discard(length + 4); err != nil {
 			return c.readError(err)
 		}
@@ -36,7 +36,7 @@ func (c *conn) next() error {
 	}
 	f, err := wire.ReadFrame(c.r, 0)
 	if err != nil {
-		c.release(int64(length) + 4)
+		c.release(int64(length))
 		return c.readError(err)
 	}
 	c.admit(f)

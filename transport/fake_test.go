@@ -1,0 +1,192 @@
+package transport
+
+import (
+	"context"
+	"fmt"
+	"slices"
+	"sync"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// fakeBroker answers what its functions say; those not set answer like an empty queue. It counts what it was asked.
+type fakeBroker struct {
+	submit    func(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
+	claim     func(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
+	finish    func(ctx context.Context, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error)
+	get       func(ctx context.Context, q task.Query) ([]*task.Task, uint64, error)
+	list      func(ctx context.Context, f task.Filter) (task.Page, error)
+	heartbeat func(h task.Heartbeat) (task.HeartbeatReply, error)
+
+	mu       sync.Mutex
+	address  string
+	self     bool
+	changed  chan struct{}
+	members  map[member.ID]bool
+	sessions map[task.SessionID][]func([]task.ID, bool) // pushes of the open ones
+	opened   int
+	submits  int
+	stats    int
+}
+
+// newBroker returns the broker of a leader.
+func newBroker() *fakeBroker {
+	return &fakeBroker{
+		self: true, changed: make(chan struct{}), members: map[member.ID]bool{}, sessions: map[task.SessionID][]func([]task.ID, bool){},
+	}
+}
+
+// lead changes who leads.
+func (b *fakeBroker) lead(address string, self bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.address, b.self = address, self
+	close(b.changed)
+	b.changed = make(chan struct{})
+}
+
+func (b *fakeBroker) Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error) {
+	b.mu.Lock()
+	b.submits++
+	b.mu.Unlock()
+	if b.submit != nil {
+		return b.submit(ctx, specs, atomic)
+	}
+	receipts := make([]task.Receipt, len(specs))
+	for i := range specs {
+		receipts[i] = task.Receipt{ID: specs[i].ID, Err: specs[i].Validate()}
+	}
+	return receipts, nil
+}
+
+// Claim without a function waits for a task that never comes.
+func (b *fakeBroker) Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error) {
+	if b.claim != nil {
+		return b.claim(ctx, req)
+	}
+	if req.Wait == 0 {
+		return nil, nil
+	}
+	<-ctx.Done()
+	return nil, ctx.Err()
+}
+
+func (b *fakeBroker) Finish(ctx context.Context, _ task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error) {
+	if b.finish != nil {
+		return b.finish(ctx, outcomes, next)
+	}
+	receipts := make([]task.Receipt, len(outcomes))
+	for i := range outcomes {
+		receipts[i].ID = outcomes[i].ID
+	}
+	return receipts, nil, nil
+}
+
+func (b *fakeBroker) Heartbeat(_ context.Context, h task.Heartbeat) (task.HeartbeatReply, error) {
+	if b.heartbeat != nil {
+		return b.heartbeat(h)
+	}
+	return task.HeartbeatReply{}, nil
+}
+
+func (b *fakeBroker) Cancel(_ context.Context, ids []task.ID) ([]task.Receipt, error) {
+	receipts := make([]task.Receipt, len(ids))
+	for i := range ids {
+		receipts[i] = task.Receipt{ID: ids[i], Err: task.ErrNotFound}
+	}
+	return receipts, nil
+}
+
+func (b *fakeBroker) Get(ctx context.Context, q task.Query) ([]*task.Task, uint64, error) {
+	if b.get != nil {
+		return b.get(ctx, q)
+	}
+	return nil, 7, nil
+}
+
+func (b *fakeBroker) List(ctx context.Context, f task.Filter) (task.Page, error) {
+	if b.list != nil {
+		return b.list(ctx, f)
+	}
+	return task.Page{AppliedIndex: 8}, nil
+}
+
+func (b *fakeBroker) Stats(context.Context, bool) (task.Stats, error) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.stats++
+	return task.Stats{AppliedIndex: 9}, nil
+}
+
+func (b *fakeBroker) Leader() (string, bool) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.address, b.self
+}
+
+func (b *fakeBroker) LeaderChanged() <-chan struct{} {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.changed
+}
+
+func (b *fakeBroker) OpenSession(id task.SessionID, push func([]task.ID, bool)) func() {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	b.opened++
+	b.sessions[id] = append(b.sessions[id], push)
+	closed := false
+	return func() {
+		b.mu.Lock()
+		defer b.mu.Unlock()
+		if closed {
+			panic("session closed twice")
+		}
+		closed = true
+		b.sessions[id] = b.sessions[id][1:]
+	}
+}
+
+// connections returns how many connections of the session are open, and how many sessions were ever opened.
+func (b *fakeBroker) connections(id task.SessionID) (open, ever int) {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return len(b.sessions[id]), b.opened
+}
+
+func (b *fakeBroker) push(id task.SessionID, cancelled []task.ID, drain bool) {
+	b.mu.Lock()
+	pushes := slices.Clone(b.sessions[id])
+	b.mu.Unlock()
+	for _, push := range pushes {
+		push(cancelled, drain)
+	}
+}
+
+func (b *fakeBroker) IsMember(id member.ID) bool {
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	return b.members[id]
+}
+
+// fakeAdmin answers with what it was asked.
+type fakeAdmin struct{ name string }
+
+func (a *fakeAdmin) Status(context.Context) (member.Status, error) {
+	return member.Status{NodeName: a.name, State: "leader", Term: 3}, nil
+}
+func (a *fakeAdmin) Mark(context.Context) (uint64, error) { return 42, nil }
+func (a *fakeAdmin) Join(_ context.Context, j member.Join) (member.ID, bool, error) {
+	return j.Member.ID, j.AppliedIndex > 5, nil
+}
+func (a *fakeAdmin) Remove(_ context.Context, id member.ID) error {
+	return fmt.Errorf("%w: node %s", task.ErrNotFound, id)
+}
+func (a *fakeAdmin) Leave(context.Context) error { return fmt.Errorf("%w: %s", task.ErrNotAllowed, a.name) }
+func (a *fakeAdmin) Transfer(_ context.Context, to member.ID) (string, error) {
+	return "to-" + to.String(), nil
+}
+func (a *fakeAdmin) Adopt(_ context.Context, addresses []string) error {
+	return fmt.Errorf("%w: %s", task.ErrConflict, addresses[0])
+}
