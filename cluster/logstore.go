@@ -1,0 +1,247 @@
+package cluster
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"os"
+	"sync"
+	"time"
+
+	"github.com/hashicorp/raft"
+	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	"go.etcd.io/bbolt"
+)
+
+const (
+	logCacheBytes   = 32 << 20
+	minTrailingLogs = 64
+	maxTrailingSize = 1 << 30 // bytes of log kept for followers that lag
+	boltLockTimeout = 5 * time.Second
+)
+
+var errLogGap = errors.New("entries do not follow the last one")
+
+// logStore keeps Raft's log and votes in one bbolt file, fsynced with each write, and the newest entries in memory.
+// It fits raft.LogStore, raft.StableStore and raft.MonotonicLogStore; all methods may be called concurrently. Raft goes
+// on after an error of its storage, so each is reported to onFatal too, which has to end the process.
+//
+// The entry at the index of the newest local snapshot is the anchor: it is kept however short the log is cut, because
+// Raft looks there, not at the snapshot, for the term of the entry before those it is sent (hashicorp/raft#697).
+type logStore struct {
+	bolt    *raftboltdb.BoltStore
+	onFatal func(error)
+	writing *bracket // Raft's main loop
+	cutting *bracket // its snapshot loop too
+
+	mu      sync.RWMutex
+	cache   logCache
+	extent  logExtent
+	anchor  uint64 // 0 for none
+	discard bool   // the snapshot that is being installed contradicts the log, which has to go
+	closed  bool
+}
+
+var (
+	_ raft.LogStore          = (*logStore)(nil)
+	_ raft.StableStore       = (*logStore)(nil)
+	_ raft.MonotonicLogStore = (*logStore)(nil)
+)
+
+// openLogStore opens or makes the log in the file at path.
+func openLogStore(path string, w *watchdog, onFatal func(error)) (*logStore, error) {
+	extent, err := measureLog(path)
+	if err != nil {
+		return nil, fmt.Errorf("open raft log: %w", err)
+	}
+	bolt, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
+		Timeout: boltLockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+	}})
+	if err != nil {
+		return nil, fmt.Errorf("open raft log: %w", err)
+	}
+	return &logStore{
+		bolt: bolt, onFatal: onFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
+		cache: logCache{limit: logCacheBytes}, extent: extent,
+	}, nil
+}
+
+// measureLog reads which entries a log file holds. It touches no data of large entries.
+func measureLog(path string) (extent logExtent, err error) {
+	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
+		return extent, nil
+	}
+	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: boltLockTimeout, ReadOnly: true})
+	if err != nil {
+		return extent, err
+	}
+	defer db.Close()
+	return extent, db.View(func(tx *bbolt.Tx) error {
+		logs := tx.Bucket([]byte("logs")) // raft-boltdb's name
+		if logs == nil {
+			return nil
+		}
+		return logs.ForEach(func(k, v []byte) error {
+			if len(k) != 8 {
+				return fmt.Errorf("a key of %d bytes", len(k))
+			}
+			index := binary.BigEndian.Uint64(k)
+			if last := extent.last(); last != 0 && index != last+1 {
+				return fmt.Errorf("%w: %d after %d", errLogGap, index, last)
+			}
+			extent.push(index, int64(len(v)))
+			return nil
+		})
+	})
+}
+
+// Close closes the file. It is idempotent.
+func (s *logStore) Close() error {
+	s.mu.Lock()
+	again := s.closed
+	s.closed = true
+	s.mu.Unlock()
+	if again {
+		return nil
+	}
+	s.writing.leave()
+	s.cutting.leave()
+	return s.bolt.Close()
+}
+
+// failed passes an error on to Raft and, if it is one of storage, to onFatal.
+func (s *logStore) failed(operation string, err error) error {
+	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, raftboltdb.ErrKeyNotFound) {
+		return err // Raft compares these two, the second by its text
+	}
+	err = fmt.Errorf("raft log: %s: %w", operation, err)
+	s.mu.RLock()
+	closed := s.closed
+	s.mu.RUnlock()
+	if !closed {
+		s.onFatal(err)
+	}
+	return err
+}
+
+// FirstIndex is the index of the oldest entry; 0 if there is none.
+func (s *logStore) FirstIndex() (uint64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.oldest(), nil
+}
+
+// LastIndex is the index of the newest entry; 0 if there is none.
+func (s *logStore) LastIndex() (uint64, error) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.last(), nil
+}
+
+// GetLog reads one entry.
+func (s *logStore) GetLog(index uint64, l *raft.Log) error {
+	s.mu.RLock()
+	held := s.cache.get(index, l)
+	s.mu.RUnlock()
+	if held {
+		return nil
+	}
+	return s.failed("read entry", s.bolt.GetLog(index, l))
+}
+
+// StoreLog appends one entry.
+func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
+
+// StoreLogs appends entries, each of which has to follow the one before; an empty log may begin anywhere.
+func (s *logStore) StoreLogs(logs []*raft.Log) error {
+	s.mu.RLock()
+	last := s.extent.last()
+	s.mu.RUnlock()
+	for _, l := range logs {
+		if last != 0 && l.Index != last+1 {
+			return s.failed("store entries", fmt.Errorf("%w: %d after %d", errLogGap, l.Index, last))
+		}
+		last = l.Index
+	}
+	if err := s.writing.run(func() error { return s.bolt.StoreLogs(logs) }); err != nil {
+		return s.failed("store entries", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, l := range logs {
+		s.cache.put(l)
+		s.extent.push(l.Index, entrySize(l))
+	}
+	return nil
+}
+
+// DeleteRange deletes entries at the beginning or the end of the log, and leaves the anchor where it is.
+func (s *logStore) DeleteRange(lowest, highest uint64) error {
+	s.mu.RLock()
+	if !s.discard && lowest <= s.anchor && s.anchor <= highest {
+		highest = s.anchor - 1
+	}
+	s.mu.RUnlock()
+	if highest < lowest {
+		return nil
+	}
+	if err := s.cutting.run(func() error { return s.bolt.DeleteRange(lowest, highest) }); err != nil {
+		return s.failed("delete entries", err)
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.cache.drop(lowest, highest)
+	s.extent.cut(lowest, highest)
+	if s.extent.last() == 0 {
+		s.anchor, s.discard = 0, false
+	}
+	return nil
+}
+
+// Set stores a value.
+func (s *logStore) Set(key, value []byte) error {
+	return s.failed("store vote", s.writing.run(func() error { return s.bolt.Set(key, value) }))
+}
+
+// SetUint64 stores a number.
+func (s *logStore) SetUint64(key []byte, value uint64) error {
+	return s.failed("store term", s.writing.run(func() error { return s.bolt.SetUint64(key, value) }))
+}
+
+// Get reads a value.
+func (s *logStore) Get(key []byte) ([]byte, error) {
+	value, err := s.bolt.Get(key)
+	return value, s.failed("read vote", err)
+}
+
+// GetUint64 reads a number.
+func (s *logStore) GetUint64(key []byte) (uint64, error) {
+	value, err := s.bolt.GetUint64(key)
+	return value, s.failed("read term", err)
+}
+
+// bytes is about how much the log holds.
+func (s *logStore) bytes() int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.bytes
+}
+
+// bytesAfter is about how much of the log stands after an index.
+func (s *logStore) bytesAfter(index uint64) int64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.after(index)
+}
+
+// trailing is how many entries to keep behind a snapshot for followers that lag: at most most, and fewer the larger
+// they are on average.
+func (s *logStore) trailing(most uint64) uint64 {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	if s.extent.bytes == 0 {
+		return most
+	}
+	mean := max(1, s.extent.bytes/int64(len(s.extent.sizes)))
+	return min(most, max(minTrailingLogs, uint64(maxTrailingSize/mean)))
+}
