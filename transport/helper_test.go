@@ -245,3 +245,20 @@ func submitPB(n int) *wirepb.SubmitRequest {
 func waitingClaim() *wirepb.ClaimRequest {
 	return &wirepb.ClaimRequest{WorkerId: "w", Max: 1, WaitUs: time.Minute.Microseconds()}
 }
+
+// receivePush expects the next frame to be a push.
+func (p *peer) receivePush(drain bool) [][]byte {
+	p.t.Helper()
+	f := p.receive()
+	var push wirepb.Push
+	if f.Type != wire.Push || f.RequestID != 0 {
+		p.t.Fatalf("got %s for request %d (%v), want a push", f.Type, f.RequestID, nackError(f))
+	}
+	if err := wire.Decode(f, &push); err != nil {
+		p.t.Fatal(err)
+	}
+	if push.Drain != drain {
+		p.t.Fatalf("push with drain %t, want %t", push.Drain, drain)
+	}
+	return push.Cancel
+}
