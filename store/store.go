@@ -140,6 +140,18 @@ func (s *Store) Applied() Applied {
 	return d.applied
 }
 
+// Time returns the last replicated leader time; 1970 before the first.
+func (s *Store) Time() (time.Time, error) {
+	d, err := s.acquire()
+	if err != nil {
+		return time.Time{}, err
+	}
+	defer d.users.Done()
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return time.UnixMicro(d.time).UTC(), nil
+}
+
 // Witness raises the stored index, term and configuration to those of a, where a is newer: Raft's log may go on with
 // entries that no command carries. It never lowers them. It is node-local and may be called beside an open batch.
 func (s *Store) Witness(a Applied) error {

@@ -1,0 +1,39 @@
+package cluster
+
+import (
+	"sync"
+	"time"
+)
+
+// clock is leader time: it starts at the later of the wall clock and the last replicated time, goes on with this
+// process's monotonic clock, and runs at half speed while it is ahead of the wall, so that a cluster once led by a fast
+// clock comes back to the wall without ever going backwards.
+type clock struct {
+	now func() time.Time // with a monotonic reading
+
+	mu      sync.Mutex
+	last    time.Time // leader time at reading
+	reading time.Time
+}
+
+func newClock(now func() time.Time, replicated time.Time) *clock {
+	wall := now()
+	c := &clock{now: now, reading: wall, last: wall.Round(0).UTC()}
+	if replicated.After(c.last) {
+		c.last = replicated
+	}
+	return c
+}
+
+// Now returns leader time, truncated to microseconds.
+func (c *clock) Now() time.Time {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	wall := c.now()
+	passed := wall.Sub(c.reading)
+	if c.last.After(wall) {
+		passed /= 2
+	}
+	c.last, c.reading = c.last.Add(max(0, passed)), wall
+	return c.last.Truncate(time.Microsecond)
+}

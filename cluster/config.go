@@ -1,0 +1,50 @@
+package cluster
+
+import (
+	"context"
+	"log/slog"
+	"net"
+	"time"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Config is what a node needs to open. Default has the values of the fields that may be left.
+type Config struct {
+	Dir       *Dir         // held by this process; closed by whoever opened it, after the node
+	Raft      net.Listener // connections that begin with the byte 'R', still unread
+	Advertise string       // HOST:PORT under which other nodes and clients reach this one
+	Name      string       // shown to people
+	Version   string       // of the program
+	Bootstrap bool         // found a cluster, if the directory belongs to none
+	Store     store.Config // Dir and Create are set by Open
+	Logger    *slog.Logger
+
+	HeartbeatTimeout   time.Duration // a follower without word from a leader for this long stands for election
+	ElectionTimeout    time.Duration // of a candidate
+	LeaderLeaseTimeout time.Duration // a leader without a majority for this long steps down
+	TrailingLogs       uint64        // entries kept after a snapshot, at most
+	SnapshotThreshold  uint64        // entries after which the log is cut
+	SnapshotInterval   time.Duration // how often it is looked at
+	StorageTimeout     time.Duration // a write that hangs for this long ends the process
+	SessionGrace       time.Duration // for a worker to come back before its leases are released
+	DedupWindow        time.Duration
+
+	// AskRemove asks the leader at an address to remove a member; for Leave on a follower.
+	AskRemove func(ctx context.Context, leader string, id member.ID) error
+	// OnAdopt is told that the operator wants this node, a solo one without tasks, to join the cluster at the addresses.
+	OnAdopt func(addresses []string)
+}
+
+// Default returns a Config with the timing and bounds that clusters run with.
+func Default() Config {
+	return Config{
+		Store:            store.Default(),
+		Logger:           slog.Default(),
+		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
+		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,
+		StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second, DedupWindow: task.DefaultDedup,
+	}
+}

@@ -1,0 +1,170 @@
+package cluster
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"sync"
+	"time"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// leadership is all that a node has and does only while it leads, in one term. It is made anew for each term, so
+// nothing of an earlier one can reach the log: its commands carry the old term and are not applied.
+type leadership struct {
+	term     uint64
+	store    *store.Store
+	log      *slog.Logger
+	clock    *clock
+	proposer *proposer
+	verifier *verifier
+	waiters  *waiters
+	leases   *leases
+	sessions *sessions
+	due      *alarm        // a task is due sooner than the promoter knows
+	work     chan struct{} // a command left work for a step
+
+	ctx    context.Context // ends with the leadership
+	cancel context.CancelFunc
+	duties sync.WaitGroup
+}
+
+// lead takes over after Raft has won an election: it waits until everything of earlier terms is applied, arms every
+// lease for its whole duration, and starts the duties. ctx ends the attempt.
+func (n *Node) lead(ctx context.Context) (*leadership, error) {
+	if err := await(ctx, n.raft.Barrier(0)); err != nil {
+		return nil, fmt.Errorf("barrier: %w", err)
+	}
+	l := &leadership{
+		term: n.raft.CurrentTerm(), store: n.store, log: n.log, waiters: newWaiters(), leases: newLeases(),
+		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1),
+	}
+	replicated, err := n.store.Time()
+	if err != nil {
+		return nil, fmt.Errorf("read the replicated time: %w", err)
+	}
+	l.clock = newClock(time.Now, replicated)
+	now, leaderNow := time.Now(), l.clock.Now()
+	if err := n.store.EachInProgress(func(t *task.Task) error {
+		l.leases.grant(t, now, leaderNow)
+		return nil
+	}); err != nil {
+		return nil, fmt.Errorf("arm leases: %w", err)
+	}
+	l.ctx, l.cancel = context.WithCancel(ctx)
+	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
+	l.verifier = newVerifier(n.raft)
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step} {
+		l.duties.Go(func() { duty(l.ctx) })
+	}
+	return l, nil
+}
+
+// close ends the leadership: whoever waits is told, duties stop, what is under way is answered.
+func (l *leadership) close() {
+	l.cancel()
+	l.waiters.close(task.ErrNotLeader)
+	l.proposer.close()
+	l.verifier.close()
+	l.duties.Wait()
+}
+
+// proposal encodes a command. done gets its Result after the leader's own bookkeeping has seen it.
+func (l *leadership) proposal(c fsm.Command, done func(fsm.Result, error)) (proposal, error) {
+	encoded, err := fsm.Encode(c)
+	if err != nil {
+		return proposal{}, err
+	}
+	return proposal{c, encoded, func(r fsm.Result, err error) {
+		if err == nil {
+			l.observe(c, &r)
+		}
+		done(r, err)
+	}}, nil
+}
+
+// do proposes a command and waits for its Result. When ctx ends first, the outcome is unknown.
+func (l *leadership) do(ctx context.Context, c fsm.Command) (fsm.Result, error) {
+	type answer struct {
+		result fsm.Result
+		err    error
+	}
+	answers := make(chan answer, 1)
+	p, err := l.proposal(c, func(r fsm.Result, err error) { answers <- answer{r, err} })
+	if err != nil {
+		return fsm.Result{}, err
+	}
+	l.proposer.add(p)
+	select {
+	case a := <-answers:
+		return a.result, a.err
+	case <-ctx.Done():
+		return fsm.Result{}, fmt.Errorf("%w: %w", task.ErrUnknownOutcome, ctx.Err())
+	}
+}
+
+// observe keeps the leader's memory in step with what was applied: leases, due times and work left.
+func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
+	switch c := c.(type) {
+	case *fsm.Submit:
+		l.expect(c)
+	case *fsm.Claim:
+		now, leaderNow := time.Now(), l.clock.Now()
+		for _, t := range r.Tasks {
+			l.leases.grant(t, now, leaderNow)
+		}
+	case *fsm.Finish:
+		for i, receipt := range r.Receipts {
+			if receipt.Err == nil {
+				l.leases.end(receipt.ID, c.Outcomes[i].LeaseID)
+				if c.Outcomes[i].Kind == task.Failure || c.Outcomes[i].Kind == task.Snooze {
+					l.due.tell(l.clock.Now().Add(c.Delays[i]))
+				}
+			}
+		}
+	case *fsm.Release:
+		for i := range c.Ended {
+			l.leases.end(c.Ended[i].ID, c.Ended[i].LeaseID)
+			if c.Ended[i].Kind == task.TimedOut {
+				l.due.tell(l.clock.Now().Add(c.Ended[i].Delay))
+			}
+		}
+	case *fsm.Cancel:
+		l.pushCancels(r.Receipts)
+	}
+	if r.More {
+		poke(l.work)
+	}
+}
+
+// expect tells the promoter of the tasks that a submit scheduled for later.
+func (l *leadership) expect(c *fsm.Submit) {
+	for i := range c.Specs {
+		switch s := &c.Specs[i]; {
+		case s.Delay > 0:
+			l.due.tell(l.clock.Now().Add(s.Delay))
+		case !s.ScheduledAt.IsZero():
+			l.due.tell(s.ScheduledAt)
+		}
+	}
+}
+
+// pushCancels asks the workers of running tasks to stop them.
+func (l *leadership) pushCancels(receipts []task.Receipt) {
+	now := time.Now()
+	running := make(map[task.SessionID][]task.ID)
+	for _, receipt := range receipts {
+		if receipt.Err != nil {
+			continue
+		}
+		if session, ok := l.leases.cancel(receipt.ID, now); ok {
+			running[session] = append(running[session], receipt.ID)
+		}
+	}
+	for session, ids := range running {
+		l.sessions.push(session, ids)
+	}
+}

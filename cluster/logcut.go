@@ -1,0 +1,51 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// maxNewLogBytes is how much log may come after a cut before the next one.
+const maxNewLogBytes = 256 << 20
+
+// cutLogs has Raft drop the old part of its log when enough has come, in entries or in bytes. A cut copies nothing: the
+// database is the snapshot.
+func (n *Node) cutLogs(ctx context.Context) {
+	cut := n.store.Applied().Index
+	tick := time.NewTicker(n.cfg.SnapshotInterval)
+	defer tick.Stop()
+	for {
+		select {
+		case <-ctx.Done():
+			return
+		case <-tick.C:
+		}
+		last, _ := n.logs.LastIndex()
+		if last-min(last, cut) < n.cfg.SnapshotThreshold && n.logs.bytesAfter(cut) < maxNewLogBytes {
+			continue
+		}
+		if err := n.cutLog(); err != nil && ctx.Err() == nil {
+			n.log.Warn("the log was not cut", "error", err)
+			continue
+		}
+		cut = last
+	}
+}
+
+// cutLog takes a snapshot, which lets Raft drop its log but for a trail whose length in bytes is bounded.
+func (n *Node) cutLog() error {
+	settings := n.raft.ReloadableConfig()
+	settings.TrailingLogs = n.logs.trailing(n.cfg.TrailingLogs)
+	if err := n.raft.ReloadConfig(settings); err != nil {
+		return fmt.Errorf("set the trail of the log: %w", err)
+	}
+	err := n.raft.Snapshot().Error()
+	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
+		return nil
+	}
+	return err
+}

@@ -1,0 +1,114 @@
+package cluster
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// Node is one member of a cluster: Raft, the state machine on its store, and, while it leads, the leader's duties. Its
+// methods may be called concurrently.
+type Node struct {
+	cfg       Config
+	log       *slog.Logger
+	id        member.ID
+	clusterID member.ID
+
+	store     *store.Store
+	fsm       *fsm.FSM
+	watchdog  *watchdog
+	logs      *logStore
+	snapshots *snapshotStore
+	streams   *streamLayer
+	transport *safeTransport
+	raft      *raft.Raft
+
+	sessions *sessions
+	endings  *endings
+	marks    *marks
+	joining  sync.Mutex // held by the one join that changes the membership
+
+	mu         sync.Mutex
+	leadership *leadership   // nil unless this node leads and has caught up
+	changed    chan struct{} // closed when leadership or the known leader changes
+
+	ctx    context.Context // ends with the node
+	cancel context.CancelFunc
+	work   sync.WaitGroup
+	done   chan error // one value: why the node ended by itself
+	ending sync.Once
+	closed sync.Once
+	result error
+}
+
+// Done gives one value when the node has ended by itself and the process should: nil after it left its cluster, else
+// the error of its storage. Close is still to be called.
+func (n *Node) Done() <-chan error { return n.done }
+
+// end reports the node's own end, once.
+func (n *Node) end(err error) {
+	n.ending.Do(func() { n.done <- err })
+}
+
+// fatal ends the node because its storage failed: it must not answer for what it cannot keep.
+func (n *Node) fatal(err error) {
+	n.log.Error("storage failed, the node ends", "error", err)
+	n.end(err)
+}
+
+// Close hands leadership on if this node leads others, stops everything in reverse order and waits for it. It is
+// idempotent. After a storage error it does not wait for Raft, whose goroutines may hang in that storage.
+func (n *Node) Close() error {
+	n.closed.Do(func() { n.result = n.shutDown() })
+	return n.result
+}
+
+func (n *Node) shutDown() error {
+	if l, _ := n.leading(); l != nil && voters(n.configuration()) > 1 {
+		if err := n.raft.LeadershipTransfer().Error(); err != nil {
+			n.log.Warn("leadership was not handed on", "error", err)
+		}
+	}
+	n.cancel()
+	err := n.raft.Shutdown().Error()
+	n.work.Wait()
+	n.sessions.close()
+	err = errors.Join(err, n.transport.Close(), n.snapshots.Close(), n.logs.Close())
+	n.watchdog.Close()
+	return errors.Join(err, n.store.Close())
+}
+
+// ClusterID is the cluster's id.
+func (n *Node) ClusterID() member.ID { return n.clusterID }
+
+// ID is this node's id.
+func (n *Node) ID() member.ID { return n.id }
+
+// StateHash hashes the replicated state as it is now. Nodes that have applied the same log have the same.
+func (n *Node) StateHash() ([32]byte, error) { return n.store.StateHash() }
+
+// Check compares every index and counter of the store with its records.
+func (n *Node) Check() error { return n.store.Check() }
+
+// onCommit is called by the state machine after each write.
+func (n *Node) onCommit(c fsm.Committed) {
+	n.endings.tell(c.Ended)
+	if l, err := n.leading(); err == nil {
+		l.wake(c.Claimable)
+	}
+}
+
+// onSessionLost releases the leases of a worker that has been gone for the grace.
+func (n *Node) onSessionLost(id task.SessionID) {
+	if l, err := n.leading(); err == nil {
+		l.release(l.leases.ofSession(id))
+	}
+}

@@ -1,0 +1,189 @@
+package cluster
+
+import (
+	"context"
+	"crypto/rand"
+	"errors"
+	"fmt"
+	"math"
+	"os"
+	"path/filepath"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+)
+
+var (
+	// ErrLeft: the node left its cluster and may not come back under its id.
+	ErrLeft = errors.New("node left its cluster")
+	// ErrNoCluster: the data directory belongs to no cluster, and none is to be founded.
+	ErrNoCluster = errors.New("data directory belongs to no cluster")
+)
+
+const (
+	maxAppendEntries = 16 // of one RPC: the only lever on its size
+	storeName        = "store"
+	logName          = "raft.db"
+	snapshotsName    = "snapshots"
+)
+
+// Open starts the node of a data directory: the one it was, or, in a directory that was never started, a new one. A
+// directory whose database or log is gone is refused. On an error everything is released, but Dir and Raft are the
+// caller's.
+func Open(cfg Config) (_ *Node, err error) {
+	n, err := newNode(cfg)
+	if err != nil {
+		return nil, err
+	}
+	opened := closers{}
+	defer func() {
+		if err != nil {
+			n.cancel()
+			n.sessions.close()
+			err = errors.Join(err, opened.close())
+		}
+	}()
+	if err := n.openStorage(&opened); err != nil {
+		return nil, err
+	}
+	if err := n.openRaft(&opened); err != nil {
+		return nil, err
+	}
+	if !cfg.Dir.Started() {
+		if err := cfg.Dir.setStarted(); err != nil {
+			return nil, err
+		}
+	}
+	return n, nil
+}
+
+func newNode(cfg Config) (*Node, error) {
+	switch {
+	case cfg.Dir.Left():
+		return nil, fmt.Errorf("%w; `haikud reset` moves its directory aside, the node then joins anew", ErrLeft)
+	case cfg.Dir.ClusterID().IsZero() && !cfg.Bootstrap:
+		return nil, ErrNoCluster
+	case cfg.Dir.ClusterID().IsZero():
+		var id member.ID
+		if _, err := rand.Read(id[:]); err != nil {
+			return nil, fmt.Errorf("mint cluster id: %w", err)
+		}
+		if err := cfg.Dir.Assign(id); err != nil {
+			return nil, err
+		}
+	}
+	n := &Node{
+		cfg: cfg, log: cfg.Logger, id: cfg.Dir.NodeID(), clusterID: cfg.Dir.ClusterID(),
+		endings: newEndings(), marks: &marks{}, changed: make(chan struct{}), done: make(chan error, 1),
+	}
+	n.sessions = newSessions(cfg.SessionGrace, n.onSessionLost)
+	n.ctx, n.cancel = context.WithCancel(context.Background())
+	return n, nil
+}
+
+// openStorage opens the database and the log. In a directory that was never started they are made, and what an earlier
+// start left half done is removed first.
+func (n *Node) openStorage(opened *closers) (err error) {
+	group, fresh := n.cfg.Dir.Group(), !n.cfg.Dir.Started()
+	if fresh {
+		for _, name := range []string{storeName, logName, snapshotsName} {
+			if err := os.RemoveAll(filepath.Join(group, name)); err != nil {
+				return fmt.Errorf("clear an unfinished start: %w", err)
+			}
+		}
+	} else if _, err := os.Stat(filepath.Join(group, logName)); err != nil {
+		return fmt.Errorf("%w: the log is missing: %w; `haikud reset` moves the directory aside, the node then joins anew", ErrDirDamaged, err)
+	}
+	n.cfg.Store.Dir, n.cfg.Store.Create = filepath.Join(group, storeName), fresh
+	if n.store, err = store.Open(n.cfg.Store); err != nil {
+		return fmt.Errorf("open store: %w", err)
+	}
+	opened.add(n.store.Close)
+	n.watchdog = newWatchdog(2*n.cfg.ElectionTimeout, n.cfg.StorageTimeout, n.onSlow, n.fatal)
+	opened.add(func() error { n.watchdog.Close(); return nil })
+	if n.logs, err = openLogStore(filepath.Join(group, logName), n.watchdog, n.fatal); err != nil {
+		return fmt.Errorf("open log: %w", err)
+	}
+	opened.add(n.logs.Close)
+	if n.snapshots, err = openSnapshotStore(filepath.Join(group, snapshotsName), n.store, n.log); err != nil {
+		return fmt.Errorf("open snapshots: %w", err)
+	}
+	opened.add(n.snapshots.Close)
+	if err := reconcile(n.logs, n.store.Applied()); err != nil {
+		return err
+	}
+	id, err := fsm.ClusterID(n.store)
+	if err == nil && !id.IsZero() && id != n.clusterID {
+		err = fmt.Errorf("%w: the database is of cluster %s, the directory of %s", ErrDirDamaged, id, n.clusterID)
+	}
+	return err
+}
+
+// openRaft starts Raft and what follows it.
+func (n *Node) openRaft(opened *closers) (err error) {
+	n.fsm = fsm.New(n.store, fsm.Options{
+		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold, Write: n.watchdog.bracket("writing the store").run,
+	})
+	logger := newRaftLogger(n.log)
+	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)
+	n.transport = newSafeTransport(n.streams, n.snapshots, logger)
+	opened.add(n.transport.Close)
+	cfg := raft.DefaultConfig()
+	cfg.LocalID, cfg.Logger = serverID(n.id), logger
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = n.cfg.HeartbeatTimeout, n.cfg.ElectionTimeout, n.cfg.LeaderLeaseTimeout
+	cfg.MaxAppendEntries, cfg.BatchApplyCh = maxAppendEntries, true
+	cfg.SnapshotThreshold, cfg.SnapshotInterval = math.MaxUint64, n.cfg.SnapshotInterval // the log is cut by n.cutLogs
+	cfg.TrailingLogs, cfg.NoSnapshotRestoreOnStart = n.cfg.TrailingLogs, true
+	if err := n.bootstrap(cfg); err != nil {
+		return err
+	}
+	if n.raft, err = raft.NewRaft(cfg, n.fsm, n.logs, n.logs, n.snapshots, n.transport); err != nil {
+		return fmt.Errorf("start raft: %w", err)
+	}
+	changes := make(chan raft.Observation, 16)
+	n.raft.RegisterObserver(raft.NewObserver(changes, false, func(o *raft.Observation) bool {
+		_, leader := o.Data.(raft.LeaderObservation)
+		return leader
+	}))
+	n.work.Go(func() { n.observe(n.ctx, changes) })
+	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
+	n.work.Go(func() { n.cutLogs(n.ctx) })
+	return nil
+}
+
+// bootstrap writes the first configuration of a new cluster: this node alone.
+func (n *Node) bootstrap(cfg *raft.Config) error {
+	if !n.cfg.Bootstrap || n.cfg.Dir.Started() {
+		return nil
+	}
+	err := raft.BootstrapCluster(cfg, n.logs, n.logs, n.snapshots, n.transport, raft.Configuration{Servers: []raft.Server{{
+		Suffrage: raft.Voter, ID: serverID(n.id), Address: raft.ServerAddress(n.cfg.Advertise),
+	}}})
+	if err != nil {
+		return fmt.Errorf("found the cluster: %w", err)
+	}
+	return nil
+}
+
+// onSlow is told that a write has been hanging for two election timeouts: another node should lead.
+func (n *Node) onSlow(what string) {
+	n.log.Warn("storage is slow", "operation", what)
+	if _, self := n.Leader(); self {
+		n.work.Go(n.giveUp)
+	}
+}
+
+// closers undo what an opening has done so far.
+type closers []func() error
+
+func (c *closers) add(fn func() error) { *c = append(*c, fn) }
+
+func (c *closers) close() (err error) {
+	for i := len(*c) - 1; i >= 0; i-- {
+		err = errors.Join(err, (*c)[i]())
+	}
+	return err
+}

@@ -1,0 +1,185 @@
+package cluster
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/task"
+)
+
+const (
+	maxEntryBytes      = 256 << 10 // of one entry, unless a single command is larger
+	maxInFlightEntries = 2         // while they are on their way the next entry gathers by itself
+	maxQueuedBytes     = 128 << 20
+	maxQueuedCommands  = 64 << 10
+)
+
+// proposal is one command on its way through Raft. done is called exactly once, from the proposer's goroutines, and
+// must not block.
+type proposal struct {
+	command fsm.Command
+	encoded fsm.Encoded
+	done    func(fsm.Result, error)
+}
+
+// proposer is the only caller of raft.Apply. It puts the commands that are waiting into one entry, stamps it with term
+// and leader time, and hands each command its Result. It belongs to one leadership: when that ends, so does it.
+type proposer struct {
+	raft   *raft.Raft
+	term   uint64
+	clock  *clock
+	attach func(batch []proposal) []proposal // more commands for the entry being cut, such as waiting claims
+
+	mu       sync.Mutex
+	changed  *sync.Cond
+	queue    []proposal
+	bytes    int
+	inFlight int
+	closed   bool
+
+	sent chan sent
+	done sync.WaitGroup
+}
+
+// sent is one entry on its way.
+type sent struct {
+	future raft.ApplyFuture
+	batch  []proposal
+}
+
+func newProposer(r *raft.Raft, term uint64, c *clock, attach func([]proposal) []proposal) *proposer {
+	p := &proposer{raft: r, term: term, clock: c, attach: attach, sent: make(chan sent, maxInFlightEntries)}
+	p.changed = sync.NewCond(&p.mu)
+	p.done.Add(2)
+	go p.send()
+	go p.complete()
+	return p
+}
+
+// add queues commands so that they stand in one entry in this order, as far as its size allows.
+func (p *proposer) add(batch ...proposal) {
+	size := 0
+	for i := range batch {
+		size += len(batch[i].encoded)
+	}
+	p.mu.Lock()
+	var refused error
+	switch {
+	case p.closed:
+		refused = task.ErrNotLeader
+	case p.bytes+size > maxQueuedBytes || len(p.queue)+len(batch) > maxQueuedCommands:
+		refused = fmt.Errorf("%w: the leader has %d commands waiting", task.ErrBusy, len(p.queue))
+	default:
+		p.queue = append(p.queue, batch...)
+		p.bytes += size
+		p.changed.Broadcast()
+	}
+	p.mu.Unlock()
+	if refused != nil {
+		finishAll(batch, refused)
+	}
+}
+
+// close refuses what is queued and waits until what was sent is answered. Raft must have ended the leadership or be
+// shut down, or the wait lasts until the entries are committed.
+func (p *proposer) close() {
+	p.mu.Lock()
+	p.closed = true
+	refused := p.queue
+	p.queue, p.bytes = nil, 0
+	p.changed.Broadcast()
+	p.mu.Unlock()
+	finishAll(refused, task.ErrNotLeader)
+	p.done.Wait()
+}
+
+func (p *proposer) send() {
+	defer p.done.Done()
+	defer close(p.sent)
+	for {
+		batch := p.cut()
+		if batch == nil {
+			return
+		}
+		if p.attach != nil {
+			batch = append(batch, p.attach(batch)...)
+		}
+		size := 0
+		for i := range batch {
+			size += len(batch[i].encoded)
+		}
+		entry := fsm.AppendHeader(make([]byte, 0, size+32), p.term, p.clock.Now())
+		for i := range batch {
+			entry = append(entry, batch[i].encoded...)
+		}
+		p.sent <- sent{p.raft.Apply(entry, 0), batch}
+	}
+}
+
+// cut waits until there are commands and room for an entry, and takes as many as fit; nil when closed.
+func (p *proposer) cut() []proposal {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for !p.closed && (len(p.queue) == 0 || p.inFlight >= maxInFlightEntries) {
+		p.changed.Wait()
+	}
+	if p.closed {
+		return nil
+	}
+	n, size := 0, 0
+	for n < len(p.queue) && (n == 0 || size+len(p.queue[n].encoded) <= maxEntryBytes) {
+		size += len(p.queue[n].encoded)
+		n++
+	}
+	batch := append([]proposal(nil), p.queue[:n]...)
+	rest := copy(p.queue, p.queue[n:])
+	clear(p.queue[rest:])
+	p.queue = p.queue[:rest]
+	p.bytes -= size
+	p.inFlight++
+	return batch
+}
+
+func (p *proposer) complete() {
+	defer p.done.Done()
+	for s := range p.sent {
+		err := s.future.Error()
+		results, ok := s.future.Response().([]fsm.Result)
+		p.mu.Lock()
+		p.inFlight--
+		p.changed.Broadcast()
+		p.mu.Unlock()
+		if err == nil && !ok {
+			err = fmt.Errorf("%w: the entry was not applied here: %v", errUnapplied, s.future.Response())
+		}
+		if err != nil {
+			finishAll(s.batch, outcomeOf(err))
+			continue
+		}
+		for i := range s.batch {
+			s.batch[i].done(results[i], nil)
+		}
+	}
+}
+
+var errUnapplied = errors.New("entry not applied")
+
+func finishAll(batch []proposal, err error) {
+	for i := range batch {
+		batch[i].done(fsm.Result{}, err)
+	}
+}
+
+// outcomeOf tells an error of raft.Apply after which the entry surely was not logged from one after which it may yet
+// be committed.
+func outcomeOf(err error) error {
+	switch {
+	case errors.Is(err, raft.ErrNotLeader), errors.Is(err, raft.ErrEnqueueTimeout), errors.Is(err, raft.ErrLeadershipTransferInProgress):
+		return fmt.Errorf("%w: %w", task.ErrNotLeader, err)
+	}
+	return fmt.Errorf("%w: %w", task.ErrUnknownOutcome, err)
+}

@@ -1,0 +1,82 @@
+package cluster
+
+import (
+	"context"
+	"encoding/hex"
+	"fmt"
+	"strings"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+)
+
+// Status is this node's view, as far as it has applied the log.
+func (n *Node) Status(context.Context) (member.Status, error) {
+	members, err := n.members()
+	if err != nil {
+		return member.Status{}, err
+	}
+	return member.Status{
+		ClusterID: n.clusterID, NodeID: n.id, NodeName: n.cfg.Name, State: strings.ToLower(n.raft.State().String()),
+		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(), AppliedIndex: n.AppliedIndex(),
+		LeaderAddress: n.leaderAddress(), Members: members, LastMark: n.marks.last(), Version: n.cfg.Version,
+	}, nil
+}
+
+// AppliedIndex is the index of the last command or configuration that this node has applied. Entries of Raft's own may
+// follow it.
+func (n *Node) AppliedIndex() uint64 { return n.store.Applied().Index }
+
+// members joins Raft's configuration with what the nodes told of themselves.
+func (n *Node) members() ([]member.Member, error) {
+	told, err := fsm.Members(n.store)
+	if err != nil {
+		return nil, err
+	}
+	byID := make(map[member.ID]member.Member, len(told))
+	for _, m := range told {
+		byID[m.ID] = m
+	}
+	_, leader := n.raft.LeaderWithID()
+	var members []member.Member
+	for _, s := range n.configuration().Servers {
+		id, err := member.ParseID(string(s.ID))
+		if err != nil {
+			return nil, fmt.Errorf("member in Raft's configuration: %w", err)
+		}
+		m := byID[id]
+		m.ID, m.Address, m.Voter, m.Role = id, string(s.Address), s.Suffrage == raft.Voter, member.Follower
+		if s.ID == leader {
+			m.Role = member.Leader
+		}
+		members = append(members, m)
+	}
+	return members, nil
+}
+
+// Mark has every node compute its state hash at one index, and returns that index. Status shows the last one.
+func (n *Node) Mark(ctx context.Context) (uint64, error) {
+	l, err := n.leading()
+	if err != nil {
+		return 0, err
+	}
+	r, err := l.do(ctx, &fsm.Mark{})
+	return r.Index, err
+}
+
+// onMark hashes the state at a mark beside the applies that follow.
+func (n *Node) onMark(index uint64, snapshot *store.Snapshot) {
+	n.marks.begin(index)
+	n.work.Go(func() {
+		defer snapshot.Release()
+		hash, err := snapshot.StateHash()
+		if err != nil {
+			n.log.Error("state hash", "index", index, "error", err)
+			return
+		}
+		n.marks.end(index, hex.EncodeToString(hash[:]))
+	})
+}
