@@ -1,0 +1,265 @@
+package transport
+
+import (
+	"context"
+	"io"
+	"log/slog"
+	"strings"
+	"sync"
+	"testing"
+	"time"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
+)
+
+// TestRepliesComeInAnyOrder: a claim that waits holds up nobody, and 200 requests are in work at once.
+func TestRepliesComeInAnyOrder(t *testing.T) {
+	b, g := newBroker(), newGate()
+	b.submit = func(ctx context.Context, specs []task.Spec, _ bool) ([]task.Receipt, error) {
+		g.pass(ctx)
+		return []task.Receipt{{ID: specs[0].ID}}, nil
+	}
+	p := connectAs(t, start(t, 1, b, nil), task.NewSessionID())
+	p.send(wire.ClaimTask, waitingClaim())
+	want := map[uint32]string{}
+	for range 200 {
+		m := submitPB(1)
+		want[p.send(wire.SubmitTask, m)] = string(m.Tasks[0].Id)
+	}
+	g.full(t, 200)
+	p.works()
+	close(g.open)
+	for range 200 {
+		f := p.receive()
+		var reply wirepb.SubmitReply
+		if err := wire.Decode(f, &reply); f.Type != wire.Ack || err != nil {
+			t.Fatal(f.Type, err)
+		}
+		if string(reply.Receipts[0].Id) != want[f.RequestID] {
+			t.Errorf("request %d got the reply of another", f.RequestID)
+		}
+		delete(want, f.RequestID)
+	}
+	if len(want) != 0 {
+		t.Errorf("%d requests have no reply", len(want))
+	}
+}
+
+func bigTask(bytes int) *task.Task {
+	return &task.Task{ID: task.NewID(), Type: "mail", Queue: "default", Status: task.InProgress, Payload: make([]byte, bytes)}
+}
+
+// TestClaimRepliesNotReadEndTheConnection: what was claimed cannot be kept for a client that does not take it.
+func TestClaimRepliesNotReadEndTheConnection(t *testing.T) {
+	b, g := newBroker(), newGate()
+	b.claim = func(ctx context.Context, _ task.ClaimRequest) ([]*task.Task, error) {
+		g.pass(ctx)
+		return []*task.Task{bigTask(8 << 20)}, nil
+	}
+	s := start(t, 1, b, func(l *Limits) { l.QueueBytes = 32 << 20 })
+	other := connect(t, s)
+	p := connectAs(t, s, task.NewSessionID())
+	for range 12 {
+		p.send(wire.ClaimTask, waitingClaim())
+	}
+	g.full(t, 12)
+	close(g.open)
+	eventually(t, "the end of the connection", func() bool { return len(s.clients()) == 1 })
+	eventually(t, "the memory given back", func() bool { return s.total.used.Load() == 0 })
+	other.works()
+}
+
+// TestReadsNotReadAreWithheld: a read that does not fit the queue gets a Nack instead, and the connection stays.
+func TestReadsNotReadAreWithheld(t *testing.T) {
+	b, g := newBroker(), newGate()
+	b.get = func(ctx context.Context, _ task.Query) ([]*task.Task, uint64, error) {
+		g.pass(ctx)
+		return []*task.Task{bigTask(8 << 20)}, 1, nil
+	}
+	p := connect(t, start(t, 1, b, func(l *Limits) { l.QueueBytes = 32 << 20 }))
+	id := task.NewID()
+	for range 12 {
+		p.send(wire.QueryStatus, &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WithPayload: true, WaitUs: time.Minute.Microseconds()})
+	}
+	g.full(t, 12)
+	close(g.open)
+	got := map[wire.Type]int{}
+	for range 12 {
+		f := p.receive()
+		got[f.Type]++
+		if f.Type == wire.Nack && !wire.Retryable(nackError(f)) {
+			t.Error(nackError(f))
+		}
+	}
+	if got[wire.Ack] < 3 || got[wire.Nack] == 0 {
+		t.Errorf("replies: %v", got)
+	}
+	p.works()
+}
+
+// TestBulkReadsTakeTurns: however many lists a client asks for without reading, few are made.
+func TestBulkReadsTakeTurns(t *testing.T) {
+	b, g := newBroker(), newGate()
+	b.list = func(context.Context, task.Filter) (task.Page, error) {
+		g.entered <- struct{}{}
+		return task.Page{Tasks: []*task.Task{bigTask(15 << 20)}}, nil
+	}
+	p := connect(t, start(t, 1, b, nil))
+	for range 50 {
+		p.send(wire.ListTasks, &wirepb.ListRequest{WithPayload: true})
+	}
+	g.full(t, 1)
+	for read := range 50 {
+		if made := len(g.entered) + 1; made > read+3*bulkReads {
+			t.Fatalf("%d lists were made before %d were read", made, read)
+		}
+		if f := p.receive(); f.Type != wire.Ack {
+			t.Fatal(nackError(f))
+		}
+	}
+}
+
+// TestWriteDeadline: a client that stops reading in the middle of a reply.
+func TestWriteDeadline(t *testing.T) {
+	b := newBroker()
+	b.list = func(context.Context, task.Filter) (task.Page, error) {
+		return task.Page{Tasks: []*task.Task{bigTask(15 << 20)}}, nil
+	}
+	s := start(t, 1, b, func(l *Limits) { l.WriteTimeout = 30 * time.Millisecond })
+	other, p := connect(t, s), connect(t, s)
+	p.send(wire.ListTasks, new(wirepb.ListRequest))
+	eventually(t, "the end of the connection", func() bool { return len(s.clients()) == 1 })
+	eventually(t, "the memory given back", func() bool { return s.total.used.Load() == 0 })
+	other.works()
+}
+
+// TestUnreadRepliesHoldBackTheReader: no request is taken while the replies before it pile up.
+func TestUnreadRepliesHoldBackTheReader(t *testing.T) {
+	b := newBroker()
+	served := make(chan struct{}, 1000)
+	b.get = func(context.Context, task.Query) ([]*task.Task, uint64, error) {
+		served <- struct{}{}
+		return []*task.Task{bigTask(12 << 20)}, 1, nil
+	}
+	s := start(t, 1, b, nil)
+	p := connect(t, s)
+	id := task.NewID()
+	query := &wirepb.QueryRequest{Ids: [][]byte{id[:]}}
+	p.send(wire.QueryStatus, query)
+	<-served
+	c := s.clients()[0]
+	eventually(t, "the reply in the queue", func() bool { c.w.mu.Lock(); defer c.w.mu.Unlock(); return c.w.backlog() > softQueueBytes })
+	p.send(wire.QueryStatus, query) // may slip through: the reader waits for it already
+	p.send(wire.QueryStatus, query)
+	first := p.receive()
+	if n := len(served); n > 1 {
+		t.Errorf("%d more requests were served while 12 MiB were not read", n)
+	}
+	second, third := p.receive(), p.receive()
+	if first.Type != wire.Ack || second.Type != wire.Ack || third.Type != wire.Ack {
+		t.Error("a request got no Ack")
+	}
+}
+
+func TestReplyTooLargeForAFrame(t *testing.T) {
+	b := newBroker()
+	b.list = func(context.Context, task.Filter) (task.Page, error) {
+		return task.Page{Tasks: []*task.Task{bigTask(9 << 20), bigTask(9 << 20)}}, nil
+	}
+	p := connect(t, start(t, 1, b, nil))
+	p.nack(p.send(wire.ListTasks, new(wirepb.ListRequest)), task.ErrTooLarge)
+	p.works()
+}
+
+// TestEndOfConnectionEndsItsRequests: the broker's contexts end, and nothing else does.
+func TestEndOfConnectionEndsItsRequests(t *testing.T) {
+	b := newBroker()
+	ended := make(chan error, 2)
+	started := make(chan struct{}, 2)
+	b.submit = func(ctx context.Context, _ []task.Spec, _ bool) ([]task.Receipt, error) {
+		started <- struct{}{}
+		<-ctx.Done()
+		ended <- ctx.Err()
+		return nil, ctx.Err()
+	}
+	s := start(t, 1, b, nil)
+	p, other := connect(t, s), connect(t, s)
+	p.send(wire.SubmitTask, submitPB(1))
+	other.send(wire.SubmitTask, submitPB(1))
+	<-started
+	<-started
+	p.nc.Close()
+	<-ended
+	eventually(t, "the end of the connection", func() bool { return len(s.clients()) == 1 })
+	if len(ended) != 0 {
+		t.Error("the other connection's request ended too")
+	}
+}
+
+// logBuffer keeps what is logged.
+type logBuffer struct {
+	mu   sync.Mutex
+	text strings.Builder
+}
+
+func (l *logBuffer) Write(p []byte) (int, error) {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.Write(p)
+}
+
+func (l *logBuffer) String() string {
+	l.mu.Lock()
+	defer l.mu.Unlock()
+	return l.text.String()
+}
+
+// TestPanicEndsItsConnectionOnly in a request, at the opening of a session, and at a change of leadership.
+func TestPanicEndsItsConnectionOnly(t *testing.T) {
+	b := newBroker()
+	b.list = func(context.Context, task.Filter) (task.Page, error) { panic("planted in list") }
+	s := listen(t, nil)
+	var text logBuffer
+	s.log = slog.New(slog.NewTextHandler(&text, nil))
+	bad := task.SessionID{0xbd}
+	broker := &panickyBroker{fakeBroker: b, bad: bad}
+	s.Serve(Identity{ClusterID: cluster}, broker, &fakeAdmin{})
+
+	other := connectAs(t, s, task.NewSessionID())
+	p := connectAs(t, s, task.NewSessionID())
+	p.send(wire.ListTasks, new(wirepb.ListRequest))
+	p.closed()
+	if log := text.String(); !strings.Contains(log, "planted in list") || !strings.Contains(log, "flow_test.go") {
+		t.Errorf("no message or no stack in the log: %s", log)
+	}
+
+	p = dial(t, s)
+	p.write(hello(t, 1, &wirepb.Hello{ProtocolVersion: 1, Session: bad[:]}))
+	if _, err := io.Copy(io.Discard, p.r); err != nil { // perhaps the welcome, then the end
+		t.Log(err)
+	}
+	if log := text.String(); !strings.Contains(log, "planted in OpenSession") {
+		t.Errorf("no message in the log: %s", log)
+	}
+
+	b.lead("", false)
+	p = connectAs(t, s, bad)
+	b.lead("", true)
+	p.closed()
+	other.works()
+}
+
+// panickyBroker panics when a certain session is opened.
+type panickyBroker struct {
+	*fakeBroker
+	bad task.SessionID
+}
+
+func (b *panickyBroker) OpenSession(id task.SessionID, push func([]task.ID, bool)) func() {
+	if id == b.bad {
+		panic("planted in OpenSession")
+	}
+	return b.fakeBroker.OpenSession(id, push)
+}
