@@ -229,7 +229,7 @@ func (s *streamLayer) judge(h header, conn *stream) refusal {
 		return refusedCluster
 	case h.to != s.self:
 		return refusedNode
-	case h.from.IsZero() || h.from == s.self:
+	case h.from.IsZero():
 		return refusedSender
 	case conn.surplus:
 		return refusedSurplus

@@ -112,7 +112,6 @@ func TestStreamToTheWrongPlaceIsRefusedWithAReason(t *testing.T) {
 		{nodeA, member.ID{0xc2}, nodeB, refusedCluster},
 		{nodeA, testCluster, member.ID{0xd}, refusedNode},
 		{nodeA, testCluster, member.ID{}, refusedNode},
-		{nodeB, testCluster, nodeB, refusedSender},
 		{member.ID{}, testCluster, nodeB, refusedSender},
 	} {
 		a := layer(t, c.self, c.cluster, roster{address(b): c.to}, nil)
