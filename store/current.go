@@ -11,8 +11,9 @@ import (
 
 // The store's directory:
 //
-//	CURRENT-DB   one line: the name of the directory that holds the database
-//	db-000001/   a RocksDB database; a restore makes the next number and switches CURRENT-DB
+//	CURRENT-DB     one line: the name of the directory that holds the database
+//	db-000001/     a RocksDB database; a restore makes the next number and switches CURRENT-DB
+//	checkpoint-N/  a checkpoint that is being streamed
 //
 // CURRENT-DB is written only when its database is durable, so a directory that it does not name is left over from a
 // creation or restore that did not finish, or from before one that did.
@@ -79,14 +80,14 @@ func syncDir(dir string) error {
 	return nil
 }
 
-// removeOrphans deletes the databases in dir that CURRENT-DB does not name.
+// removeOrphans deletes the databases in dir that CURRENT-DB does not name, and checkpoints.
 func removeOrphans(dir, current string) error {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if isDBName(e.Name()) && e.Name() != current {
+		if isDBName(e.Name()) && e.Name() != current || strings.HasPrefix(e.Name(), checkpointPrefix) {
 			if err := os.RemoveAll(filepath.Join(dir, e.Name())); err != nil {
 				return fmt.Errorf("remove orphan: %w", err)
 			}

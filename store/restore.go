@@ -1,0 +1,127 @@
+package store
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"github.com/linxGnu/grocksdb"
+)
+
+// Restore replaces the whole database by the one in a checkpoint stream. The stream is written to a new directory,
+// checked in full, made durable and opened there before CURRENT-DB is switched to it, which is one atomic step; until
+// then, and after any error, the old database stays and serves. No batch may be open. Values that are the node's own
+// are those of the stream for how far Raft's log is applied; the sender's others are dropped.
+func (s *Store) Restore(r io.Reader) error {
+	name, err := s.nextName()
+	if err != nil {
+		return err
+	}
+	path := filepath.Join(s.cfg.Dir, name)
+	d, err := s.unpack(r, path)
+	if err != nil {
+		return errors.Join(fmt.Errorf("restore: %w", err), os.RemoveAll(path))
+	}
+	if err := s.adopt(d); err != nil {
+		d.close() // the next Open keeps whichever directory CURRENT-DB names by then
+		return fmt.Errorf("restore: %w", err)
+	}
+	return nil
+}
+
+// nextName is the name that follows the current database's.
+func (s *Store) nextName() (string, error) {
+	d, err := s.acquire()
+	if err != nil {
+		return "", err
+	}
+	defer d.users.Done()
+	return nextDB(filepath.Base(d.path))
+}
+
+// unpack makes the database of a stream in path, durable and open, and compares it with what the stream says of it.
+func (s *Store) unpack(r io.Reader, path string) (_ *database, err error) {
+	if err := os.RemoveAll(path); err != nil { // of a restore that failed
+		return nil, err
+	}
+	if err := os.Mkdir(path, 0o700); err != nil {
+		return nil, err
+	}
+	want, err := writeFiles(r, path)
+	if err != nil {
+		return nil, err
+	}
+	d, err := s.openDB(path, openExisting)
+	if err != nil {
+		return nil, err
+	}
+	got := &streamHeader{}
+	d.describe(got)
+	if !got.equal(want) {
+		err = fmt.Errorf("%w: holds index %d, term %d and tasks %v, announced were %d, %d and %v", errStream,
+			got.applied.Index, got.applied.Term, got.counts, want.applied.Index, want.applied.Term, want.counts)
+	}
+	if err = errors.Join(err, d.dropForeign(), d.sync(), syncDir(path)); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// writeFiles writes the files of a stream into dir, each fsynced, and no file anywhere else.
+func writeFiles(r io.Reader, dir string) (*streamHeader, error) {
+	root, err := os.OpenRoot(dir)
+	if err != nil {
+		return nil, err
+	}
+	defer root.Close()
+	h, err := readStream(r, func(f streamFile) (io.WriteCloser, error) {
+		file, err := root.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+		return syncedFile{file}, err
+	})
+	if err != nil {
+		return nil, err
+	}
+	if err := checkPointer(root, h); err != nil {
+		return nil, err
+	}
+	return h, syncDir(dir)
+}
+
+// checkPointer makes sure that RocksDB's own pointer file leads to a file of the stream, not elsewhere.
+func checkPointer(root *os.Root, h *streamHeader) error {
+	to, err := root.ReadFile("CURRENT")
+	if err != nil {
+		return fmt.Errorf("%w: no CURRENT", errStream)
+	}
+	for _, f := range h.files {
+		if strings.HasPrefix(f.name, "MANIFEST-") && string(to) == f.name+"\n" {
+			return nil
+		}
+	}
+	return fmt.Errorf("%w: CURRENT names %q", errStream, to)
+}
+
+// syncedFile is fsynced when it is closed.
+type syncedFile struct{ *os.File }
+
+func (f syncedFile) Close() error { return errors.Join(f.Sync(), f.File.Close()) }
+
+// dropForeign deletes the values that belong to the node the database came from.
+func (d *database) dropForeign() error {
+	batch := grocksdb.NewWriteBatch()
+	defer batch.Destroy()
+	err := d.each(famMeta, []byte(prefixLocal), nil, func(key, _ []byte) error {
+		if k := string(key); k != keyApplied && k != keyFormat {
+			batch.DeleteCF(d.handles[famMeta], key)
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	return d.db.Write(d.write, batch)
+}
