@@ -107,11 +107,12 @@ func TestBulkReadsTakeTurns(t *testing.T) {
 		return task.Page{Tasks: []*task.Task{bigTask(15 << 20)}}, nil
 	}
 	p := connect(t, start(t, 1, b, nil))
-	for range 50 {
+	const lists = 15
+	for range lists {
 		p.send(wire.ListTasks, &wirepb.ListRequest{WithPayload: true})
 	}
 	g.full(t, 1)
-	for read := range 50 {
+	for read := range lists {
 		if made := len(g.entered) + 1; made > read+3*bulkReads {
 			t.Fatalf("%d lists were made before %d were read", made, read)
 		}

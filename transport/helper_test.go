@@ -195,7 +195,7 @@ func nackError(f wire.Frame) error {
 	return wire.ErrorFromNack(&n)
 }
 
-// closed expects that the server sends nothing more and hangs up.
+// closed expects that the server sends nothing more and hangs up, and does the same.
 func (p *peer) closed() {
 	p.t.Helper()
 	if err := p.nc.SetReadDeadline(time.Now().Add(patience)); err != nil {
@@ -206,6 +206,7 @@ func (p *peer) closed() {
 	if n != 0 || (errors.As(err, &timeout) && timeout.Timeout()) {
 		p.t.Fatalf("got %d bytes and error %v, want a closed connection", n, err)
 	}
+	p.nc.Close()
 }
 
 // works shows that the connection is served.

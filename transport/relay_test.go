@@ -278,10 +278,10 @@ func TestSlowClientHoldsBackTheLeader(t *testing.T) {
 		return task.Page{Tasks: []*task.Task{bigTask(10 << 20)}}, nil
 	}
 	p := connect(t, n.followerS)
-	for range 20 {
+	for range 8 {
 		p.send(wire.ListTasks, new(wirepb.ListRequest))
 	}
-	for range 20 {
+	for range 8 {
 		if f := p.receive(); f.Type != wire.Ack {
 			t.Fatal(nackError(f))
 		}
