@@ -1,0 +1,115 @@
+package client
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
+)
+
+// Status returns the view of the first node of Config.Addrs that answers.
+func (c *Client) Status(ctx context.Context) (member.Status, error) {
+	var reply wirepb.ClusterStatusReply
+	if err := c.atNode(ctx, wire.ClusterStatus, new(wirepb.ClusterStatusRequest), &reply); err != nil {
+		return member.Status{}, err
+	}
+	return wire.StatusFromPB(&reply)
+}
+
+// StatusOf returns the view of the node at an address, without trying again.
+func (c *Client) StatusOf(ctx context.Context, address string) (member.Status, error) {
+	var reply wirepb.ClusterStatusReply
+	if err := c.once(ctx, address, wire.ClusterStatus, new(wirepb.ClusterStatusRequest), &reply); err != nil {
+		return member.Status{}, err
+	}
+	return wire.StatusFromPB(&reply)
+}
+
+// Mark has every node compute its state hash at one index of the log, which it returns. The hashes show in Status.
+func (c *Client) Mark(ctx context.Context) (index uint64, err error) {
+	var reply wirepb.MarkReply
+	err = c.do(ctx, wire.Mark, new(wirepb.MarkRequest), &reply, true)
+	return reply.Index, err
+}
+
+// Join asks the cluster that the node at address belongs to to take in a node. voter says whether it has a vote yet.
+func (c *Client) Join(ctx context.Context, address string, j member.Join) (cluster member.ID, voter bool, err error) {
+	var reply wirepb.JoinReply
+	if err := c.once(ctx, address, wire.Join, wire.JoinToPB(&j), &reply); err != nil {
+		return member.ID{}, false, err
+	}
+	cluster, err = wire.MemberIDFromPB("cluster_id", reply.ClusterId)
+	return cluster, reply.Voter, err
+}
+
+// Remove takes a member out of the cluster.
+func (c *Client) Remove(ctx context.Context, id member.ID) error {
+	return c.do(ctx, wire.Remove, &wirepb.RemoveRequest{NodeId: wire.MemberIDToPB(id)}, new(wirepb.RemoveReply), false)
+}
+
+// Leave has the first node of Config.Addrs that answers leave its cluster and go down.
+func (c *Client) Leave(ctx context.Context) error {
+	return c.atNode(ctx, wire.Leave, new(wirepb.LeaveRequest), new(wirepb.LeaveReply))
+}
+
+// Transfer hands leadership to a member, or to any that is up to date if to is zero, and returns the new leader's
+// address.
+func (c *Client) Transfer(ctx context.Context, to member.ID) (leader string, err error) {
+	var reply wirepb.TransferReply
+	err = c.do(ctx, wire.Transfer, &wirepb.TransferRequest{NodeId: wire.MemberIDToPB(to)}, &reply, false)
+	return reply.LeaderAddress, err
+}
+
+// Adopt has the first node of Config.Addrs that answers, alone and without tasks, join the cluster at the addresses.
+func (c *Client) Adopt(ctx context.Context, addresses []string) error {
+	for _, a := range addresses {
+		if err := checkAddress(a); err != nil {
+			return err
+		}
+	}
+	return c.atNode(ctx, wire.Adopt, &wirepb.AdoptRequest{Addresses: addresses}, new(wirepb.AdoptReply))
+}
+
+// atNode sends a request that concerns one node to the first of Addrs that can be reached, whoever leads.
+func (c *Client) atNode(ctx context.Context, kind wire.Type, req, reply wire.Message) error {
+	return c.retry(ctx, false, func() error {
+		var failed []error
+		for _, address := range c.cfg.Addrs {
+			err := c.once(ctx, address, kind, req, reply)
+			var unsent *notSent
+			if !errors.As(err, &unsent) {
+				return err
+			}
+			failed = append(failed, err)
+		}
+		return errors.Join(failed...)
+	})
+}
+
+// once sends one request to one address over a connection of its own.
+func (c *Client) once(ctx context.Context, address string, kind wire.Type, req, reply wire.Message) error {
+	if err := checkAddress(address); err != nil {
+		return err
+	}
+	c.mu.Lock()
+	if c.closed {
+		c.mu.Unlock()
+		return ErrClosed
+	}
+	c.wg.Add(1) // so that Close waits until the connection has its goroutines
+	c.mu.Unlock()
+	defer c.wg.Done()
+	conn, err := c.open(ctx, address, c.cfg.DialTimeout, false)
+	switch {
+	case isRefusal(err):
+		return fmt.Errorf("%s: %w", address, err)
+	case err != nil:
+		return &notSent{fmt.Errorf("%w: %s: %v", task.ErrNoLeader, address, err)}
+	}
+	defer conn.fail(errRetired)
+	return conn.roundTrip(ctx, kind, req, reply)
+}
