@@ -57,6 +57,12 @@ func TestRaftStreamIsHandedOnUnread(t *testing.T) {
 	if _, err := io.ReadFull(p.r, got[:3]); err != nil || string(got[:3]) != "yes" {
 		t.Fatalf("the other side read %q, %v", got[:3], err)
 	}
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := nc.Write([]byte("yes")); err != nil {
+		t.Errorf("Close has ended a stream that was handed on: %v", err)
+	}
 }
 
 func TestRaftConnectionsAreCounted(t *testing.T) {
