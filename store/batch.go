@@ -209,7 +209,8 @@ func (b *Batch) Put(t *task.Task) {
 		return
 	}
 	c := &b.list[i]
-	if before := c.now; before != nil && (before.Queue != t.Queue || before.Type != t.Type) {
+	before := c.now
+	if before != nil && (before.Queue != t.Queue || before.Type != t.Type) {
 		b.fail(fmt.Errorf("%w: task %s moved from queue %q type %q to %q %q", task.ErrInternal, t.ID,
 			before.Queue, before.Type, t.Queue, t.Type))
 		return
@@ -220,7 +221,7 @@ func (b *Batch) Put(t *task.Task) {
 		}
 	}
 	b.undo = append(b.undo, undo{kind: undoTask, at: i, task: c.now, dirty: c.dirty})
-	if c.pair == nil {
+	if c.pair == nil || before == nil { // an id whose submit was rolled back may come again with another type
 		c.pair = b.pair(Pair{t.Queue, t.Type})
 		if c.old != nil && c.old.Claimable() {
 			c.ready, c.place = true, placeOf(c.old)
