@@ -40,6 +40,7 @@ type testNode struct {
 
 // startCluster starts a cluster of so many voters. tune may change the configuration of each node.
 func startCluster(t *testing.T, voters int, tune func(*Config)) *liveCluster {
+	t.TempDir() // the first call decides when all of them are removed: after the nodes have stopped
 	c := &liveCluster{t: t, net: newFaultNet(t), tune: tune}
 	t.Cleanup(c.stop)
 	first := c.add()

@@ -108,7 +108,11 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return fmt.Errorf("open log: %w", err)
 	}
 	opened.add(n.logs.Close)
-	if n.snapshots, err = openSnapshotStore(filepath.Join(group, snapshotsName), n.store, n.log); err != nil {
+	n.snapshots, err = openSnapshotStore(snapshotConfig{
+		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
+		OnFatal: n.fatal, OnStale: n.onStale, OnStall: func() { n.streams.closeStreams() },
+	})
+	if err != nil {
 		return fmt.Errorf("open snapshots: %w", err)
 	}
 	opened.add(n.snapshots.Close)
@@ -175,6 +179,12 @@ func (n *Node) onSlow(what string) {
 	if _, self := n.Leader(); self {
 		n.work.Go(n.giveUp)
 	}
+}
+
+// onStale is told that Raft believes in entries that a snapshot from the leader has replaced. Only a fresh start helps.
+func (n *Node) onStale(err error) {
+	n.log.Warn("the node has to start again", "reason", err)
+	n.end(fmt.Errorf("start the node again: %w", err))
 }
 
 // closers undo what an opening has done so far.

@@ -32,8 +32,8 @@ var (
 
 // catchUp hears how far followers are that were sent a snapshot. *snapshotStore fits.
 type catchUp interface {
-	streamed(raft.ServerID) // has restored a snapshot and now needs the log after it
-	caughtUp(raft.ServerID) // has the log up to about its end
+	streamed(id raft.ServerID, index uint64) // has restored a snapshot and now needs the log after it
+	caughtUp(id raft.ServerID)               // has the log up to about its end
 }
 
 // newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
@@ -54,7 +54,7 @@ func (t *safeTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddr
 	resp *raft.InstallSnapshotResponse, data io.Reader) error {
 	err := t.NetworkTransport.InstallSnapshot(id, target, args, resp, data)
 	if err == nil && resp.Success && t.progress != nil {
-		t.progress.streamed(id)
+		t.progress.streamed(id, args.LastLogIndex)
 	}
 	return err
 }

@@ -118,8 +118,8 @@ func (f *FSM) commit(batch *store.Batch, applied store.Applied, chain [32]byte) 
 	return claimable, f.opts.Write(write)
 }
 
-// Snapshot gives Raft a handle whose Persist closes the sink at once: the snapshot store of this program keeps no copy,
-// for the database itself is the snapshot.
+// Snapshot gives Raft a handle whose Persist copies nothing, for the database itself is the snapshot. It only has the
+// sink, which has to be one that knows Witness, make the database durable.
 func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.opts.HoldSnapshot != nil && f.opts.HoldSnapshot() {
 		return nil, raft.ErrNothingNewToSnapshot
@@ -129,8 +129,15 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 
 type persisted struct{}
 
-func (persisted) Persist(sink raft.SnapshotSink) error { return sink.Close() }
-func (persisted) Release()                             {}
+func (persisted) Persist(sink raft.SnapshotSink) error {
+	w, ok := sink.(interface{ Witness() error })
+	if !ok {
+		return fmt.Errorf("persist snapshot: a sink of type %T cannot", sink)
+	}
+	return w.Witness()
+}
+
+func (persisted) Release() {}
 
 // Restore replaces the whole store by a streamed checkpoint. After an error the old store is still in place, but the
 // node must end: Raft would go on as if it had worked.
