@@ -1,0 +1,116 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"text/tabwriter"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// listing holds the flags of task list.
+type listing struct {
+	queue, typ, status string
+	minimum, maximum   uint8
+	limit              int
+	all, payload       bool
+	stale              bool
+}
+
+func (a *app) listCommand() *cobra.Command {
+	l := &listing{}
+	cmd := &cobra.Command{
+		Use: "list", Short: "List tasks, by id: oldest first", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			filter, err := l.filter()
+			if err != nil {
+				return err
+			}
+			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
+				return a.list(ctx, c, filter, l.limit)
+			})
+		},
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&l.queue, "queue", "", "only of this queue")
+	flags.StringVar(&l.typ, "type", "", "only of this type")
+	flags.StringVar(&l.status, "status", "", "only pending, in_progress, completed, failed, dead_letter or cancelled ones")
+	flags.Uint8Var(&l.minimum, "min-priority", 0, "only of this priority or a higher one")
+	flags.Uint8Var(&l.maximum, "max-priority", 255, "only of this priority or a lower one")
+	flags.IntVar(&l.limit, "limit", task.DefaultListLimit, "most tasks to list; 0 for all")
+	flags.BoolVar(&l.payload, "payload", false, "fetch payloads and results too")
+	flags.BoolVar(&l.stale, "stale", false, "answer from the node's own state, however old")
+	return cmd
+}
+
+func (l *listing) filter() (task.Filter, error) {
+	maximum := task.Priority(l.maximum)
+	f := task.Filter{
+		Queue: l.queue, Type: l.typ, MinPriority: task.Priority(l.minimum), MaxPriority: &maximum,
+		WithPayload: l.payload, Stale: l.stale,
+	}
+	if l.limit < 0 {
+		return f, &usageError{fmt.Errorf("--limit %d is negative", l.limit)}
+	}
+	if l.status != "" {
+		status, err := task.ParseStatus(l.status)
+		if err != nil {
+			return f, err
+		}
+		f.Status = status
+	}
+	return f, nil
+}
+
+// list prints page after page until limit tasks are shown (all if 0). Tables and lines appear as they come.
+func (a *app) list(ctx context.Context, c *client.Client, f task.Filter, limit int) error {
+	table := tabwriter.NewWriter(a.out, 0, 4, 2, ' ', 0)
+	if a.output == formatTable {
+		writeTaskHead(table)
+	}
+	collected, shown := []*task.Task{}, 0
+	for {
+		f.Limit = task.MaxItems
+		if limit > 0 {
+			f.Limit = min(f.Limit, limit-shown)
+		}
+		page, err := c.List(ctx, f)
+		if err != nil {
+			return err
+		}
+		shown += len(page.Tasks)
+		switch a.output {
+		case formatTable:
+			for _, t := range page.Tasks {
+				writeTaskRow(table, t)
+			}
+			err = table.Flush()
+		case formatJSONL:
+			err = writeLines(a.out, page.Tasks)
+		default:
+			collected = append(collected, page.Tasks...)
+		}
+		if err != nil {
+			return err
+		}
+		if page.Next == nil || limit > 0 && shown >= limit {
+			return a.endList(collected, page.Next != nil, limit)
+		}
+		f.Cursor = page.Next
+	}
+}
+
+// endList prints what is not shown page by page, and says whether there is more.
+func (a *app) endList(collected []*task.Task, more bool, limit int) error {
+	if more {
+		a.say("There are more than %d; --limit 0 lists all.", limit)
+	}
+	if a.output == formatTable || a.output == formatJSONL {
+		return nil
+	}
+	return a.print(collected, func(io.Writer) {})
+}

@@ -1,0 +1,112 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/buildinfo"
+)
+
+const (
+	defaultAddress = "127.0.0.1:7420"
+	requestTimeout = 30 * time.Second // of a command that does not wait for anything
+	noLimit        = 0
+	retryFor       = 10 * time.Second // covers an election
+	noRetry        = -1
+)
+
+// app is one run of the command line: where it reads and writes, and the flags that every command has.
+type app struct {
+	in      io.Reader
+	out     io.Writer
+	errOut  io.Writer
+	started bool // the command line was well-formed and its command runs
+
+	addresses []string
+	output    string
+	timeout   time.Duration
+	retryFor  time.Duration // how long a request is repeated that found no leader
+}
+
+func (a *app) rootCommand() *cobra.Command {
+	root := a.group("haiku", "Submit, watch and run tasks; look after a Haiku cluster",
+		a.taskCommand(), a.statsCommand(), a.clusterCommand(), a.configCommand(), a.versionCommand())
+	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
+	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SetIn(a.in)
+	root.SetOut(a.out)
+	root.SetErr(a.errOut)
+	root.PersistentPreRunE = a.start
+	address := defaultAddress
+	if fromEnv := os.Getenv("HAIKU_ADDR"); fromEnv != "" {
+		address = fromEnv
+	}
+	flags := root.PersistentFlags()
+	flags.StringSliceVar(&a.addresses, "addr", strings.Split(address, ","), "HOST:PORT of one or more nodes (HAIKU_ADDR)")
+	flags.StringVarP(&a.output, "output", "o", formatTable, "table, json, jsonl or yaml")
+	flags.DurationVar(&a.timeout, "timeout", 0, "longest time for the command; 30s unless it waits for something")
+	return root
+}
+
+// start runs before every command, once its arguments and flags are known to be well-formed.
+func (a *app) start(*cobra.Command, []string) error {
+	if !slices.Contains(formats[:], a.output) {
+		return fmt.Errorf("unknown output %q; allowed are %s", a.output, strings.Join(formats[:], ", "))
+	}
+	if a.timeout < 0 {
+		return errors.New("--timeout is negative")
+	}
+	a.started = true
+	return nil
+}
+
+// group makes a command that only holds others.
+func (a *app) group(use, short string, commands ...*cobra.Command) *cobra.Command {
+	names := make([]string, len(commands))
+	for i, c := range commands {
+		names[i] = c.Name()
+	}
+	cmd := &cobra.Command{
+		Use: use, Short: short, Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return &usageError{fmt.Errorf("%s wants one of: %s (see %s --help)", cmd.CommandPath(), strings.Join(names, ", "), cmd.CommandPath())}
+		},
+	}
+	cmd.AddCommand(commands...)
+	return cmd
+}
+
+// call is what a command does with a connected client.
+type call func(ctx context.Context, c *client.Client) error
+
+// do connects to one of the nodes of --addr, stays there, and makes the call within --timeout, or within limit if that
+// is not set.
+func (a *app) do(cmd *cobra.Command, limit time.Duration, f call) error {
+	ctx := cmd.Context()
+	if a.timeout > 0 {
+		limit = a.timeout
+	}
+	if limit > 0 {
+		var cancel context.CancelFunc
+		ctx, cancel = context.WithTimeout(ctx, limit)
+		defer cancel()
+	}
+	c, err := client.New(client.Config{Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	return f(ctx, c)
+}
+
+// say writes a line for people.
+func (a *app) say(format string, args ...any) { fmt.Fprintf(a.errOut, format+"\n", args...) }

@@ -1,0 +1,40 @@
+package main
+
+import (
+	"context"
+	"io"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/task"
+)
+
+func (a *app) statsCommand() *cobra.Command {
+	return &cobra.Command{
+		Use: "stats", Short: "Count tasks by queue, type and status", Args: cobra.NoArgs,
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
+				stats, err := c.Stats(ctx)
+				if err != nil {
+					return err
+				}
+				if stats.Queues == nil {
+					stats.Queues = []task.QueueCounts{}
+				}
+				return a.print(stats, func(w io.Writer) { writeStats(w, &stats) })
+			})
+		},
+	}
+}
+
+func writeStats(w io.Writer, s *task.Stats) {
+	row(w, "QUEUE", "TYPE", "READY", "SCHEDULED", "BLOCKED", "RUNNING", "RETRYING", "COMPLETED", "DEAD", "CANCELLED")
+	line := func(queue, typ string, c *task.QueueCounts) {
+		row(w, queue, typ, c.Ready, c.Scheduled, c.Blocked, c.InProgress, c.Failed, c.Completed, c.DeadLetter, c.Cancelled)
+	}
+	for i := range s.Queues {
+		line(s.Queues[i].Queue, s.Queues[i].Type, &s.Queues[i])
+	}
+	line("all", "", &s.Total)
+}

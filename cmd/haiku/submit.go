@@ -1,0 +1,176 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+	"time"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// submission holds the flags of task submit.
+type submission struct {
+	payload     string
+	payloadFile string
+	queue       string
+	priority    uint8
+	in          time.Duration
+	at          string
+	maxRetries  uint32
+	timeout     time.Duration
+	id          string
+	dependsOn   []string
+	uniqueKey   string
+	file        string
+	wait        bool
+	waitTimeout time.Duration
+}
+
+func (a *app) submitCommand() *cobra.Command {
+	s := &submission{}
+	cmd := &cobra.Command{
+		Use:   "submit TYPE | submit --file FILE",
+		Short: "Submit one task, or one a line of a file, and print the ids",
+		Long: "Submit one task, or one a line of a file, and print the ids.\n\n" +
+			"A line of the file is a JSON object with task_type and, where wanted, id, queue, payload (text), payload_base64\n" +
+			"(bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes, timeout_seconds, dependencies,\n" +
+			"on_dependency_failure (cancel, ignore or block), headers ([{\"name\":..,\"value\":..}]) and unique_key.\n" +
+			"Lines with an id can be sent again without harm: the same id with the same content is the same task.",
+		Args: s.check,
+		RunE: func(cmd *cobra.Command, args []string) error {
+			if s.file != "" {
+				return a.submitFile(cmd, s)
+			}
+			return a.submitOne(cmd, s, args[0])
+		},
+	}
+	s.addFlags(cmd.Flags())
+	return cmd
+}
+
+// check refuses arguments and flags that exclude each other.
+func (s *submission) check(cmd *cobra.Command, args []string) error {
+	if len(args) > 1 || (len(args) == 0) == (s.file == "") {
+		return errors.New("task submit wants either TYPE or --file FILE")
+	}
+	var given []string
+	for _, name := range [...]string{"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "id", "depends-on", "unique-key"} {
+		if cmd.Flags().Changed(name) {
+			given = append(given, "--"+name)
+		}
+	}
+	switch {
+	case s.file != "" && len(given) > 0:
+		return fmt.Errorf("with --file the lines say it all: %s has no place", given[0])
+	case slices.Contains(given, "--payload") && slices.Contains(given, "--payload-file"):
+		return errors.New("--payload and --payload-file exclude each other")
+	case slices.Contains(given, "--in") && slices.Contains(given, "--at"):
+		return errors.New("--in and --at exclude each other")
+	}
+	return nil
+}
+
+func (s *submission) addFlags(flags *pflag.FlagSet) {
+	flags.StringVar(&s.payload, "payload", "", "payload as text")
+	flags.StringVar(&s.payloadFile, "payload-file", "", "file that holds the payload; - for standard input")
+	flags.StringVar(&s.queue, "queue", "", "queue; "+task.DefaultQueue+" if not set")
+	flags.Uint8Var(&s.priority, "priority", uint8(task.DefaultPriority), "0 to 255, higher is more urgent")
+	flags.DurationVar(&s.in, "in", 0, "not before this much time has passed")
+	flags.StringVar(&s.at, "at", "", "not before this moment, such as 2030-01-02T15:04:05Z")
+	flags.Uint32Var(&s.maxRetries, "max-retries", task.DefaultRetries, "runs after the first that failed")
+	flags.DurationVar(&s.timeout, "timeout", 0, "longest run of one attempt, in whole seconds; 0 for none")
+	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
+	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
+	flags.StringVar(&s.uniqueKey, "unique-key", "", "key kept with the task")
+	flags.StringVar(&s.file, "file", "", "file with one task a line as JSON; - for standard input")
+	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended, and show it; exit code 8 if it failed")
+	flags.DurationVar(&s.waitTimeout, "wait-timeout", 0, "with --wait, how long at most; 0 for no limit")
+}
+
+// spec makes the task of the command line. Only flags that were given count as sent.
+func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, error) {
+	spec := task.Spec{ID: task.NewID(), Type: typ, Queue: s.queue, Delay: s.in, UniqueKey: s.uniqueKey}
+	var err error
+	if s.id != "" {
+		if spec.ID, err = task.ParseID(s.id); err != nil {
+			return spec, err
+		}
+	}
+	if spec.Dependencies, err = parseIDs(s.dependsOn); err != nil {
+		return spec, err
+	}
+	if flags.Changed("priority") {
+		priority := task.Priority(s.priority)
+		spec.Priority = &priority
+	}
+	if flags.Changed("max-retries") {
+		spec.MaxRetries = &s.maxRetries
+	}
+	if s.timeout < 0 || s.timeout%time.Second != 0 {
+		return spec, &usageError{fmt.Errorf("--timeout %s is not a whole number of seconds", s.timeout)}
+	}
+	spec.TimeoutSeconds = uint64(s.timeout / time.Second)
+	if s.at != "" {
+		if spec.ScheduledAt, err = time.Parse(time.RFC3339, s.at); err != nil {
+			return spec, &usageError{fmt.Errorf("--at %q is not a moment such as 2030-01-02T15:04:05Z", s.at)}
+		}
+	}
+	if spec.Payload, err = a.payload(s); err != nil {
+		return spec, err
+	}
+	return spec, spec.Validate()
+}
+
+// payload reads what is to be sent, and no more of it than could be.
+func (a *app) payload(s *submission) ([]byte, error) {
+	var source io.Reader
+	switch s.payloadFile {
+	case "":
+		return []byte(s.payload), nil
+	case "-":
+		source = a.in
+	default:
+		f, err := os.Open(s.payloadFile)
+		if err != nil {
+			return nil, err
+		}
+		defer f.Close()
+		source = f
+	}
+	payload, err := io.ReadAll(io.LimitReader(source, task.MaxPayload+1))
+	if err != nil {
+		return nil, fmt.Errorf("read payload: %w", err)
+	}
+	return payload, nil
+}
+
+func (a *app) submitOne(cmd *cobra.Command, s *submission, typ string) error {
+	spec, err := a.spec(cmd.Flags(), s, typ)
+	if err != nil {
+		return err
+	}
+	err = a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
+		receipt, err := c.SubmitSpec(ctx, spec)
+		if err != nil || s.wait {
+			return err
+		}
+		return a.print(receiptForm(receipt), func(w io.Writer) { row(w, receipt.ID) })
+	})
+	if err != nil {
+		return fmt.Errorf("submit task %s: %w", spec.ID, err)
+	}
+	if !s.wait {
+		return nil
+	}
+	return a.do(cmd, s.waitTimeout, func(ctx context.Context, c *client.Client) error {
+		return a.waitFor(ctx, c, []task.ID{spec.ID})
+	})
+}

@@ -1,0 +1,65 @@
+package main
+
+import (
+	"errors"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+func TestParseSpec(t *testing.T) {
+	id, parent := task.NewID(), task.NewID()
+	spec, err := parseSpec([]byte(`{"id":"` + id.String() + `","task_type":"resize","queue":"q","payload":"text","priority":255,
+		"delay":"90s","max_retries":0,"max_crashes":2,"timeout_seconds":7,"dependencies":["` + parent.String() + `"],
+		"on_dependency_failure":"ignore","headers":[{"name":"trace","value":"1"}],"unique_key":"k"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if spec.ID != id || spec.Type != "resize" || spec.Queue != "q" || string(spec.Payload) != "text" || *spec.Priority != 255 ||
+		spec.Delay != 90*time.Second || *spec.MaxRetries != 0 || *spec.MaxCrashes != 2 || spec.TimeoutSeconds != 7 ||
+		len(spec.Dependencies) != 1 || spec.Dependencies[0] != parent || spec.OnDependencyFailure != task.PolicyIgnore ||
+		len(spec.Headers) != 1 || spec.Headers[0].Value != "1" || spec.UniqueKey != "k" {
+		t.Errorf("read as %+v", spec)
+	}
+	spec, err = parseSpec([]byte(`{"task_type":"t","payload_base64":"AAEC","scheduled_at":"2030-01-02T03:04:05Z"}`))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if string(spec.Payload) != "\x00\x01\x02" || spec.ScheduledAt.Year() != 2030 || spec.ID == (task.ID{}) || spec.Priority != nil {
+		t.Errorf("read as %+v", spec)
+	}
+}
+
+func TestParseSpecRefuses(t *testing.T) {
+	for name, line := range map[string]string{
+		"not JSON":           `resize`,
+		"half a line":        `{"task_type":"t"`,
+		"two values":         `{"task_type":"t"} {"task_type":"t"}`,
+		"a task's JSON":      `{"task_type":"t","status":"pending"}`,
+		"no type":            `{"payload":"x"}`,
+		"empty type":         `{"task_type":""}`,
+		"priority 256":       `{"task_type":"t","priority":256}`,
+		"negative priority":  `{"task_type":"t","priority":-1}`,
+		"negative retries":   `{"task_type":"t","max_retries":-1}`,
+		"delay as a number":  `{"task_type":"t","delay":90}`,
+		"delay without unit": `{"task_type":"t","delay":"90"}`,
+		"negative delay":     `{"task_type":"t","delay":"-1s"}`,
+		"both payloads":      `{"task_type":"t","payload":"x","payload_base64":"AA=="}`,
+		"no base64":          `{"task_type":"t","payload_base64":"?"}`,
+		"bad id":             `{"task_type":"t","id":"1"}`,
+		"unknown policy":     `{"task_type":"t","on_dependency_failure":"hope"}`,
+		"long payload":       `{"task_type":"t","payload":"` + strings.Repeat("x", task.MaxPayload+1) + `"}`,
+	} {
+		t.Run(name, func(t *testing.T) {
+			_, err := parseSpec([]byte(line))
+			if !errors.Is(err, task.ErrInvalid) && !errors.Is(err, task.ErrTooLarge) {
+				t.Errorf("got %v", err)
+			}
+			if exitCode(err) != exitUsage {
+				t.Errorf("exit code %d, want %d", exitCode(err), exitUsage)
+			}
+		})
+	}
+}

@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"log/slog"
+	"os"
+	"strings"
+	"sync"
+	"time"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/config"
+	"github.com/haiku-queue/haiku/internal/buildinfo"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/transport"
+)
+
+// handoverTimeout bounds the search for a new leader when this one goes down.
+const handoverTimeout = 5 * time.Second
+
+// adoption ends a life: the operator wants this node to join another cluster.
+type adoption struct{ addresses []string }
+
+func (a *adoption) Error() string { return "joins the cluster at " + strings.Join(a.addresses, ", ") }
+
+// daemon is one life of the node, from the directory to the port.
+type daemon struct {
+	cfg    config.Config
+	log    *slog.Logger
+	dir    *cluster.Dir
+	server *transport.Server
+	client *client.Client // to other nodes
+	node   *cluster.Node
+	adopt  chan []string // what the operator wants this node to join
+}
+
+// live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, or it is to join another
+// cluster (*adoption).
+func live(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+	d := &daemon{cfg: cfg, log: log, adopt: make(chan []string, 1)}
+	defer func() { err = errors.Join(err, d.close()) }()
+	if err := d.open(ctx); err != nil {
+		return err
+	}
+	announcing, cancel := context.WithCancel(ctx)
+	var announcer sync.WaitGroup
+	announcer.Go(func() { d.announce(announcing) })
+	defer announcer.Wait()
+	defer cancel()
+	select {
+	case <-ctx.Done():
+		log.Info("going down")
+		return nil
+	case err := <-d.node.Done():
+		if err != nil {
+			return fmt.Errorf("storage failed: %w", err)
+		}
+		log.Info("left the cluster, going down")
+		return nil
+	case addresses := <-d.adopt:
+		return &adoption{addresses: addresses}
+	}
+}
+
+// open takes the directory, the port and the node, in this order, and serves. What it took is closed by close.
+func (d *daemon) open(ctx context.Context) (err error) {
+	if d.dir, err = cluster.OpenDir(d.cfg.DataDir); err != nil {
+		return err
+	}
+	if d.server, err = transport.Listen(d.transportConfig()); err != nil {
+		return err
+	}
+	d.client, err = client.New(client.Config{Addrs: d.peers(), Name: "haikud " + d.name(), RetryFor: joinTimeout})
+	if err != nil {
+		return err
+	}
+	if err := d.belong(ctx); err != nil {
+		return err
+	}
+	if d.node, err = cluster.Open(d.clusterConfig()); err != nil {
+		return err
+	}
+	if d.cfg.Exposed() {
+		d.log.Warn("INSECURE: others can reach this node and nothing checks who connects", "listen", d.cfg.Listen)
+	}
+	d.server.Serve(transport.Identity{
+		NodeID: d.node.ID(), ClusterID: d.node.ClusterID(), NodeName: d.name(), Version: buildinfo.Version(),
+		HeartbeatInterval: d.node.MinLease() / 3, MinLease: d.node.MinLease(), Advertise: d.cfg.AdvertiseAddress(),
+	}, d.node, &admin{Node: d.node, daemon: d})
+	d.log.Info("serving", "version", buildinfo.Version(), "listen", d.cfg.Listen, "advertise", d.cfg.AdvertiseAddress(),
+		"node", d.node.ID(), "name", d.name(), "cluster", d.node.ClusterID(), "data", d.cfg.DataDir)
+	return nil
+}
+
+// close hands leadership on, lets clients finish, and lets go of everything in reverse order.
+func (d *daemon) close() error {
+	var problems []error
+	if d.node != nil {
+		d.handOver()
+		d.server.Drain()
+		problems = append(problems, d.node.Close())
+	}
+	if d.client != nil {
+		d.client.Close()
+	}
+	if d.server != nil {
+		problems = append(problems, d.server.Close())
+	}
+	if d.dir != nil {
+		problems = append(problems, d.dir.Close())
+	}
+	return errors.Join(problems...)
+}
+
+// handOver gives leadership to another node, so that clients that are sent away find a leader.
+func (d *daemon) handOver() {
+	ctx, cancel := context.WithTimeout(context.Background(), handoverTimeout)
+	defer cancel()
+	status, err := d.node.Status(ctx)
+	if _, leads := d.node.Leader(); err != nil || !leads || len(status.Members) == 1 {
+		return
+	}
+	if _, err := d.node.Transfer(ctx, member.ID{}); err != nil {
+		d.log.Warn("leadership not handed on", "error", err)
+	}
+}
+
+// name is what people see: the configured one, or the host's.
+func (d *daemon) name() string {
+	if d.cfg.NodeName != "" {
+		return d.cfg.NodeName
+	}
+	if host, err := os.Hostname(); err == nil {
+		return host
+	}
+	return d.cfg.AdvertiseAddress()
+}
+
+// peers are the addresses of others known from the settings; this node's own if there are none.
+func (d *daemon) peers() []string {
+	if len(d.cfg.Join) > 0 {
+		return d.cfg.Join
+	}
+	return []string{d.cfg.AdvertiseAddress()}
+}

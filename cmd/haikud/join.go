@@ -1,0 +1,148 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
+)
+
+const (
+	joinTimeout   = 5 * time.Second // for one of the join addresses to answer
+	lookTimeout   = time.Second     // for a node that belongs to its cluster already
+	announcePause = time.Second
+)
+
+// belong makes sure that the directory belongs to the cluster that the settings name.
+func (d *daemon) belong(ctx context.Context) error {
+	own := d.dir.ClusterID()
+	switch {
+	case len(d.cfg.Join) == 0 && d.cfg.Bootstrap && !own.IsZero():
+		d.log.Info("--bootstrap has no effect: the directory belongs to a cluster", "cluster", own)
+		return nil
+	case len(d.cfg.Join) == 0:
+		return nil // cluster.Open founds one if the directory belongs to none
+	case own.IsZero():
+		return d.join(ctx)
+	}
+	return d.compare(ctx, own)
+}
+
+// join asks the cluster at the join addresses to take this node in, and keeps its id.
+func (d *daemon) join(ctx context.Context) error {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	self := member.Member{
+		ID: d.dir.NodeID(), Name: d.name(), Address: d.cfg.AdvertiseAddress(), MaxCommandVersion: fsm.MaxCommandVersion,
+	}
+	var problems []error
+	for _, address := range d.cfg.Join {
+		id, _, err := d.client.Join(ctx, address, member.Join{Member: self})
+		if err == nil {
+			d.log.Info("joining a cluster", "cluster", id, "through", address)
+			return d.dir.Assign(id)
+		}
+		problems = append(problems, fmt.Errorf("%s: %w", address, err))
+	}
+	return fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(errors.Join(problems...)))
+}
+
+// compare holds the directory's cluster against that at the join addresses, if one of them answers: when all nodes
+// start at once none does, and the directory knows enough.
+func (d *daemon) compare(ctx context.Context, own member.ID) error {
+	ctx, cancel := context.WithTimeout(ctx, lookTimeout)
+	defer cancel()
+	for _, address := range d.cfg.Join {
+		status, err := d.client.StatusOf(ctx, address)
+		if err != nil {
+			continue
+		}
+		if status.ClusterID != own {
+			return fmt.Errorf("%w: %s is of cluster %s, the one at %s is %s", cluster.ErrOtherCluster, d.cfg.DataDir, own, address, status.ClusterID)
+		}
+		break
+	}
+	d.log.Info("--join has no effect: the directory belongs to a cluster", "cluster", own)
+	return nil
+}
+
+// announce tells the leader of this node until the leader says that it is a voter. A leader tells of itself.
+func (d *daemon) announce(ctx context.Context) {
+	tick := time.NewTicker(announcePause)
+	defer tick.Stop()
+	for {
+		address, self := d.node.Leader()
+		if self {
+			return
+		}
+		if address != "" {
+			voter, err := d.announceTo(ctx, address)
+			if voter {
+				d.log.Info("the leader knows this node as a voter", "leader", address)
+				return
+			}
+			if err != nil {
+				d.log.Warn("not announced", "leader", address, "error", err)
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+	}
+}
+
+func (d *daemon) announceTo(ctx context.Context, leader string) (voter bool, err error) {
+	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	_, voter, err = d.client.Join(ctx, leader, d.node.Announcement())
+	return voter, err
+}
+
+// admin is the node's administration, with a look at the other cluster before this one is given up for it.
+type admin struct {
+	*cluster.Node
+	daemon *daemon
+}
+
+// Adopt refuses to give up a cluster for one that does not answer.
+func (a *admin) Adopt(ctx context.Context, addresses []string) error {
+	looking, cancel := context.WithTimeout(ctx, joinTimeout)
+	defer cancel()
+	var problems []error
+	for _, address := range addresses {
+		status, err := a.daemon.client.StatusOf(looking, address)
+		switch {
+		case err != nil:
+			problems = append(problems, fmt.Errorf("%s: %w", address, err))
+		case status.ClusterID == a.ClusterID():
+			return fmt.Errorf("%w: this node belongs to the cluster at %s already", task.ErrConflict, address)
+		default:
+			return a.Node.Adopt(ctx, addresses)
+		}
+	}
+	return fmt.Errorf("%w: no node at the join addresses answers: %s", task.ErrNoLeader, oneLine(errors.Join(problems...)))
+}
+
+// oneLine is the error's text without line breaks.
+func oneLine(err error) string {
+	if err == nil {
+		return ""
+	}
+	return strings.Join(strings.FieldsFunc(err.Error(), func(r rune) bool { return r == '\n' || r == '\r' }), "; ")
+}
+
+// onAdopt takes the operator's wish; a second one before the first is carried out is the same wish.
+func (d *daemon) onAdopt(addresses []string) {
+	select {
+	case d.adopt <- addresses:
+	default:
+	}
+}

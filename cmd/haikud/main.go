@@ -1,0 +1,111 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"strings"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/config"
+	"github.com/haiku-queue/haiku/internal/buildinfo"
+)
+
+const (
+	exitOK    = 0
+	exitError = 1
+	exitUsage = 2
+)
+
+func main() { os.Exit(run(os.Args[1:])) }
+
+// run carries out one command line and returns its exit code.
+func run(args []string) int {
+	if err := limitArenas(); err != nil {
+		fmt.Fprintln(os.Stderr, "haikud:", err)
+		return exitError
+	}
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	started := false
+	root := rootCommand(&started)
+	root.SetArgs(args)
+	err := root.ExecuteContext(ctx)
+	if err == nil {
+		return exitOK
+	}
+	for _, line := range strings.Split(err.Error(), "\n") {
+		fmt.Fprintln(os.Stderr, "haikud:", line)
+	}
+	if !started {
+		return exitUsage
+	}
+	return exitError
+}
+
+// rootCommand sets started once the command line is known to be well-formed.
+func rootCommand(started *bool) *cobra.Command {
+	var file string
+	root := &cobra.Command{
+		Use: "haikud", Short: "Run one node of a Haiku cluster", Args: cobra.NoArgs, Version: buildinfo.Version(),
+		Long: "Run one node of a Haiku cluster.\n\n" +
+			"Without flags it is a broker of one node on 127.0.0.1:7420 with its data in ./haiku-data.\n" +
+			"Every flag is also a key of the settings file and a HAIKU_ variable; `haiku config sample` shows all of them.",
+		SilenceErrors: true, SilenceUsage: true,
+		PersistentPreRun: func(*cobra.Command, []string) { *started = true },
+		RunE: func(cmd *cobra.Command, _ []string) error {
+			cfg, err := config.Load(cmd.Flags(), os.Environ(), file)
+			if err != nil {
+				return err
+			}
+			return serve(cmd.Context(), cfg)
+		},
+	}
+	root.Flags().StringVar(&file, "config", os.Getenv("HAIKU_CONFIG"), "settings file (HAIKU_CONFIG)")
+	config.AddFlags(root.Flags())
+	root.AddCommand(resetCommand())
+	return root
+}
+
+func resetCommand() *cobra.Command {
+	dir := config.Default().DataDir
+	cmd := &cobra.Command{
+		Use: "reset", Short: "Move a data directory aside, so that its node can join anew under a new id", Args: cobra.NoArgs,
+		RunE: func(*cobra.Command, []string) error {
+			aside, err := cluster.MoveAside(dir)
+			if err != nil {
+				return err
+			}
+			fmt.Printf("moved to %s; remove the old node with: haiku cluster remove NODE\n", aside)
+			return nil
+		},
+	}
+	cmd.Flags().StringVar(&dir, "data-dir", dir, "data directory of the node")
+	return cmd
+}
+
+// serve runs the node, and runs it anew in an empty directory when an operator has it join another cluster.
+func serve(ctx context.Context, cfg config.Config) error {
+	log, err := newLogger(cfg.Log)
+	if err != nil {
+		return err
+	}
+	for {
+		var adopted *adoption
+		err := live(ctx, cfg, log)
+		if !errors.As(err, &adopted) {
+			return err
+		}
+		aside, err := cluster.MoveAside(cfg.DataDir)
+		if err != nil {
+			return err
+		}
+		log.Info("the data of the cluster that was given up is kept", "directory", aside)
+		cfg.Bootstrap, cfg.Join = false, adopted.addresses
+	}
+}
