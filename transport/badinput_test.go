@@ -17,6 +17,9 @@ func TestBadRequestsGetANack(t *testing.T) {
 	p, other := connectAs(t, s, task.NewSessionID()), connect(t, s)
 	garbage := []byte{0xff, 0xff, 0xff, 0xff, 0xff}
 	id := task.NewID()
+	claim := func(max uint32, wait, lease int64) *wirepb.ClaimRequest {
+		return &wirepb.ClaimRequest{WorkerId: "w", Max: max, WaitUs: wait, LeaseUs: lease}
+	}
 	encode := func(m wire.Message) []byte {
 		b, err := wire.AppendMessage(nil, wire.Ack, 1, m)
 		if err != nil {
@@ -28,6 +31,8 @@ func TestBadRequestsGetANack(t *testing.T) {
 	for range task.MaxItems + 1 {
 		manyIDs.Ids = append(manyIDs.Ids, id[:])
 	}
+	longQuery := &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WaitUs: math.MaxInt64}
+	noLease := &wirepb.HeartbeatRequest{Leases: []*wirepb.LeaseRef{{Id: id[:]}}}
 	for _, tc := range []struct {
 		name string
 		kind wire.Type
@@ -62,14 +67,14 @@ func TestBadRequestsGetANack(t *testing.T) {
 		{"too many ids", wire.CancelTask, 1, encode(manyIDs), task.ErrTooLarge},
 		{"no id to cancel", wire.CancelTask, 1, nil, task.ErrInvalid},
 		{"no id to query", wire.QueryStatus, 1, nil, task.ErrInvalid},
-		{"negative wait", wire.ClaimTask, 1, encode(&wirepb.ClaimRequest{WorkerId: "w", Max: 1, WaitUs: -1}), task.ErrInvalid},
-		{"huge wait", wire.ClaimTask, 1, encode(&wirepb.ClaimRequest{WorkerId: "w", Max: 1, WaitUs: math.MaxInt64}), task.ErrInvalid},
-		{"negative lease", wire.ClaimTask, 1, encode(&wirepb.ClaimRequest{WorkerId: "w", Max: 1, LeaseUs: math.MinInt64}), task.ErrInvalid},
-		{"huge max", wire.ClaimTask, 1, encode(&wirepb.ClaimRequest{WorkerId: "w", Max: math.MaxUint32}), task.ErrInvalid},
+		{"negative wait", wire.ClaimTask, 1, encode(claim(1, -1, 0)), task.ErrInvalid},
+		{"huge wait", wire.ClaimTask, 1, encode(claim(1, math.MaxInt64, 0)), task.ErrInvalid},
+		{"negative lease", wire.ClaimTask, 1, encode(claim(1, 0, math.MinInt64)), task.ErrInvalid},
+		{"huge max", wire.ClaimTask, 1, encode(claim(math.MaxUint32, 0, 0)), task.ErrInvalid},
 		{"huge limit", wire.ListTasks, 1, encode(&wirepb.ListRequest{Limit: math.MaxUint32}), task.ErrInvalid},
 		{"huge status", wire.ListTasks, 1, encode(&wirepb.ListRequest{Status: 300}), task.ErrInvalid},
-		{"huge wait of a query", wire.QueryStatus, 1, encode(&wirepb.QueryRequest{Ids: [][]byte{id[:]}, WaitUs: math.MaxInt64}), task.ErrInvalid},
-		{"lease without id", wire.Heartbeat, 1, encode(&wirepb.HeartbeatRequest{Leases: []*wirepb.LeaseRef{{Id: id[:]}}}), task.ErrInvalid},
+		{"huge wait of a query", wire.QueryStatus, 1, encode(longQuery), task.ErrInvalid},
+		{"lease without id", wire.Heartbeat, 1, encode(noLease), task.ErrInvalid},
 		{"short node id", wire.Remove, 1, encode(&wirepb.RemoveRequest{NodeId: []byte{1}}), task.ErrInvalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {

@@ -17,9 +17,11 @@ type Broker interface {
 	Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
 	// Claim waits up to the request's Wait for a first task. No task is no error.
 	Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
-	// Finish reports outcomes, one receipt each, and makes the next claim if there is one, which holds the receipts back no
-	// longer than the outcomes themselves. Receipts may come with an error, which is then that of the next claim.
-	Finish(ctx context.Context, session task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error)
+	// Finish reports outcomes, one receipt each, and makes the next claim if there is one, which holds the receipts
+	// back no longer than the outcomes themselves. Receipts may come with an error, which is then that of the next
+	// claim.
+	Finish(ctx context.Context, session task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) (
+		[]task.Receipt, []*task.Task, error)
 	Heartbeat(ctx context.Context, h task.Heartbeat) (task.HeartbeatReply, error)
 	Cancel(ctx context.Context, ids []task.ID) ([]task.Receipt, error)
 	// Get returns the tasks that exist, in the order of the ids, and the applied index they were read at.
@@ -27,20 +29,20 @@ type Broker interface {
 	List(ctx context.Context, f task.Filter) (task.Page, error)
 	Stats(ctx context.Context, stale bool) (task.Stats, error)
 
-	// Leader returns the leader's advertised HOST:PORT, "" if unknown, and whether that is this node. It is asked for every
-	// request, so it has to be cheap.
+	// Leader returns the leader's advertised HOST:PORT, "" if unknown, and whether that is this node. It is asked for
+	// every request, so it has to be cheap.
 	Leader() (address string, self bool)
 	// LeaderChanged returns a channel that is closed when what Leader returns changes next.
 	LeaderChanged() <-chan struct{}
-	// OpenSession tells that a connection of the session exists at this leader, until the returned function is called, once.
-	// A session may have several. push does not block and may be called until then, and after it without effect.
+	// OpenSession tells that a connection of the session exists at this leader, until the returned function is called,
+	// once. A session may have several. push does not block and may be called until then, and after it without effect.
 	OpenSession(id task.SessionID, push func(cancelled []task.ID, drain bool)) (closeSession func())
 	// IsMember reports whether a node belongs to the cluster, and so may relay for clients.
 	IsMember(id member.ID) bool
 }
 
-// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave and Adopt concern the node
-// that gets them; the others are for the leader.
+// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave and Adopt concern the
+// node that gets them; the others are for the leader.
 type Admin interface {
 	Status(ctx context.Context) (member.Status, error)
 	Mark(ctx context.Context) (uint64, error)

@@ -66,8 +66,8 @@ func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 	c := &conn{
 		s: s, net: nc, r: bufio.NewReaderSize(r, readBuffer), w: newWriter(nc, &s.limits, &s.total),
 		log:   s.log.With("client", nc.RemoteAddr().String()),
-		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads), inWork: make(map[uint32]wire.Type),
-		quiet: make(chan struct{}), gone: make(chan struct{}),
+		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
+		inWork: make(map[uint32]wire.Type), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.waits, c.endWaits = context.WithCancelCause(c.ctx)
@@ -167,7 +167,8 @@ func (c *conn) stop() {
 	_ = c.net.SetReadDeadline(time.Unix(1, 0)) // an error means that the connection is closed, which ends the read too
 }
 
-// checkQuiet is called with mu held. Claims do not count: those here end by themselves, those relayed with their upstream.
+// checkQuiet is called with mu held. Claims do not count: those here end by themselves, those relayed with their
+// upstream.
 func (c *conn) checkQuiet() {
 	if c.draining && !c.isQuiet && len(c.inWork) == c.claims {
 		c.isQuiet = true

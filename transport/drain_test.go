@@ -103,7 +103,7 @@ func TestCloseWithAClientThatDoesNotRead(t *testing.T) {
 	p := connect(t, s)
 	p.send(wire.ListTasks, new(wirepb.ListRequest))
 	c := s.clients()[0]
-	eventually(t, "the reply in the queue", func() bool { c.w.mu.Lock(); defer c.w.mu.Unlock(); return c.w.backlog() > softQueueBytes })
+	hasUnsent(t, c)
 	wait(t, closing(s))
 }
 

@@ -10,11 +10,15 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
+// finishFunc is a Finish without its session.
+type finishFunc func(ctx context.Context, outcomes []task.Outcome, next *task.ClaimRequest) (
+	[]task.Receipt, []*task.Task, error)
+
 // fakeBroker answers what its functions say; those not set answer like an empty queue. It counts what it was asked.
 type fakeBroker struct {
 	submit    func(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
 	claim     func(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
-	finish    func(ctx context.Context, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error)
+	finish    finishFunc
 	get       func(ctx context.Context, q task.Query) ([]*task.Task, uint64, error)
 	list      func(ctx context.Context, f task.Filter) (task.Page, error)
 	heartbeat func(h task.Heartbeat) (task.HeartbeatReply, error)
@@ -33,7 +37,8 @@ type fakeBroker struct {
 // newBroker returns the broker of a leader.
 func newBroker() *fakeBroker {
 	return &fakeBroker{
-		self: true, changed: make(chan struct{}), members: map[member.ID]bool{}, sessions: map[task.SessionID][]func([]task.ID, bool){},
+		self: true, changed: make(chan struct{}), members: map[member.ID]bool{},
+		sessions: map[task.SessionID][]func([]task.ID, bool){},
 	}
 }
 
@@ -72,7 +77,9 @@ func (b *fakeBroker) Claim(ctx context.Context, req task.ClaimRequest) ([]*task.
 	return nil, ctx.Err()
 }
 
-func (b *fakeBroker) Finish(ctx context.Context, _ task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error) {
+func (b *fakeBroker) Finish(ctx context.Context, _ task.SessionID, outcomes []task.Outcome, next *task.ClaimRequest) (
+	[]task.Receipt, []*task.Task, error,
+) {
 	if b.finish != nil {
 		return b.finish(ctx, outcomes, next)
 	}
@@ -183,7 +190,9 @@ func (a *fakeAdmin) Join(_ context.Context, j member.Join) (member.ID, bool, err
 func (a *fakeAdmin) Remove(_ context.Context, id member.ID) error {
 	return fmt.Errorf("%w: node %s", task.ErrNotFound, id)
 }
-func (a *fakeAdmin) Leave(context.Context) error { return fmt.Errorf("%w: %s", task.ErrNotAllowed, a.name) }
+func (a *fakeAdmin) Leave(context.Context) error {
+	return fmt.Errorf("%w: %s", task.ErrNotAllowed, a.name)
+}
 func (a *fakeAdmin) Transfer(_ context.Context, to member.ID) (string, error) {
 	return "to-" + to.String(), nil
 }

@@ -48,7 +48,9 @@ func TestRepliesComeInAnyOrder(t *testing.T) {
 }
 
 func bigTask(bytes int) *task.Task {
-	return &task.Task{ID: task.NewID(), Type: "mail", Queue: "default", Status: task.InProgress, Payload: make([]byte, bytes)}
+	return &task.Task{
+		ID: task.NewID(), Type: "mail", Queue: "default", Status: task.InProgress, Payload: make([]byte, bytes),
+	}
 }
 
 // TestClaimRepliesNotReadEndTheConnection: what was claimed cannot be kept for a client that does not take it.
@@ -80,8 +82,9 @@ func TestReadsNotReadAreWithheld(t *testing.T) {
 	}
 	p := connect(t, start(t, 1, b, func(l *Limits) { l.QueueBytes = 32 << 20 }))
 	id := task.NewID()
+	q := &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WithPayload: true, WaitUs: time.Minute.Microseconds()}
 	for range 12 {
-		p.send(wire.QueryStatus, &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WithPayload: true, WaitUs: time.Minute.Microseconds()})
+		p.send(wire.QueryStatus, q)
 	}
 	g.full(t, 12)
 	close(g.open)
@@ -151,7 +154,7 @@ func TestUnreadRepliesHoldBackTheReader(t *testing.T) {
 	p.send(wire.QueryStatus, query)
 	<-served
 	c := s.clients()[0]
-	eventually(t, "the reply in the queue", func() bool { c.w.mu.Lock(); defer c.w.mu.Unlock(); return c.w.backlog() > softQueueBytes })
+	hasUnsent(t, c)
 	p.send(wire.QueryStatus, query) // may slip through: the reader waits for it already
 	p.send(wire.QueryStatus, query)
 	first := p.receive()

@@ -73,8 +73,9 @@ func (c *conn) welcome() *wire.Welcome {
 	id := &c.s.id
 	leader, self := c.s.leader()
 	return &wire.Welcome{
-		Version: wire.Version, NodeID: id.NodeID, NodeName: id.NodeName, ClusterID: id.ClusterID, LeaderAddress: leader, IsLeader: self,
-		HeartbeatInterval: id.HeartbeatInterval, MinLease: id.MinLease, MaxInFlight: uint32(c.s.limits.MaxRequests), ServerVersion: id.Version,
+		Version: wire.Version, ServerVersion: id.Version, NodeID: id.NodeID, NodeName: id.NodeName,
+		ClusterID: id.ClusterID, LeaderAddress: leader, IsLeader: self, HeartbeatInterval: id.HeartbeatInterval,
+		MinLease: id.MinLease, MaxInFlight: uint32(c.s.limits.MaxRequests),
 	}
 }
 

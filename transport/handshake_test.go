@@ -16,7 +16,8 @@ func TestWelcome(t *testing.T) {
 	s := start(t, 1, b, func(l *Limits) { l.MaxRequests = 77 })
 	got := dial(t, s).greet(task.SessionID{})
 	want := wire.Welcome{
-		Version: wire.Version, NodeID: member.ID{1}, NodeName: "node-1", ClusterID: cluster, LeaderAddress: s.Addr().String(), IsLeader: true,
+		Version: wire.Version, NodeID: member.ID{1}, NodeName: "node-1", ClusterID: cluster,
+		LeaderAddress: s.Addr().String(), IsLeader: true,
 		HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second, MaxInFlight: 77, ServerVersion: "test",
 	}
 	if got != want {
@@ -35,6 +36,9 @@ func TestRefusedHandshakes(t *testing.T) {
 	other := connect(t, s)
 	session, foreign := []byte("sixteen bytes ok"), bytes.Repeat([]byte{9}, 16)
 	node := func(n byte) []byte { return append([]byte{n}, make([]byte, 15)...) }
+	from := func(node []byte) *wirepb.Hello {
+		return &wirepb.Hello{ProtocolVersion: 1, ForwardedBy: &wirepb.ForwardedBy{NodeId: node}}
+	}
 	for _, tc := range []struct {
 		name  string
 		frame []byte
@@ -50,8 +54,8 @@ func TestRefusedHandshakes(t *testing.T) {
 		{"short session", hello(t, 8, &wirepb.Hello{ProtocolVersion: 1, Session: session[:15]}), 8, task.ErrInvalid},
 		{"garbage body", wire.AppendFrame(nil, wire.Hello, 9, []byte{0xff, 0xff, 0xff}), 9, task.ErrInvalid},
 		{"huge", wire.AppendFrame(nil, wire.Hello, 9, make([]byte, maxHello)), 0, task.ErrTooLarge},
-		{"relayed by a stranger", hello(t, 3, &wirepb.Hello{ProtocolVersion: 1, ForwardedBy: &wirepb.ForwardedBy{NodeId: node(3)}}), 3, task.ErrNotAllowed},
-		{"relayed by nobody", hello(t, 3, &wirepb.Hello{ProtocolVersion: 1, ForwardedBy: &wirepb.ForwardedBy{}}), 3, task.ErrInvalid},
+		{"relayed by a stranger", hello(t, 3, from(node(3))), 3, task.ErrNotAllowed},
+		{"relayed by nobody", hello(t, 3, from(nil)), 3, task.ErrInvalid},
 	} {
 		t.Run(tc.name, func(t *testing.T) {
 			p := dial(t, s)
@@ -62,7 +66,9 @@ func TestRefusedHandshakes(t *testing.T) {
 		})
 	}
 	p := dial(t, s)
-	p.write(hello(t, 1, &wirepb.Hello{ProtocolVersion: 1, ClusterId: cluster[:], Session: session, ForwardedBy: &wirepb.ForwardedBy{NodeId: node(2)}}))
+	good := from(node(2))
+	good.ClusterId, good.Session = cluster[:], session
+	p.write(hello(t, 1, good))
 	p.ack(1, new(wirepb.HelloReply))
 	p.works()
 }

@@ -22,7 +22,9 @@ func read[P, T any](list []P, convert func(P) (T, error), id func(*T) task.ID) (
 	if len(list) == 0 {
 		return nil, fmt.Errorf("%w: the request has no item", task.ErrInvalid)
 	}
-	it := &items[T]{good: make([]T, 0, len(list)), place: make([]int, 0, len(list)), receipts: make([]task.Receipt, len(list))}
+	it := &items[T]{
+		good: make([]T, 0, len(list)), place: make([]int, 0, len(list)), receipts: make([]task.Receipt, len(list)),
+	}
 	for i, p := range list {
 		v, err := convert(p)
 		if err != nil {
@@ -104,7 +106,9 @@ func (c *conn) result(f wire.Frame) (wire.Message, error) {
 
 // finish calls the broker with what is left to do. An error of the next claim is no error of the outcomes: the worker
 // gets its receipts and no task, and claims again.
-func (c *conn) finish(outcomes []task.Outcome, next *task.ClaimRequest) (receipts []task.Receipt, tasks []*task.Task, err error) {
+func (c *conn) finish(outcomes []task.Outcome, next *task.ClaimRequest) (
+	receipts []task.Receipt, tasks []*task.Task, err error,
+) {
 	switch {
 	case len(outcomes) > 0:
 		receipts, tasks, err = c.s.broker.Finish(c.ctx, c.client.Session, outcomes, next)

@@ -23,8 +23,8 @@ type Limits struct {
 	MaxRequests  int // requests of one connection without answer, waiting claims included, 1 to 65,536
 
 	ConnBytes  int64 // of one connection's requests in work, MaxFrame to 1 GiB
-	TotalBytes int64 // of all requests in work and all replies not yet sent, ConnBytes to 1 TiB; memory is about twice that
-	QueueBytes int64 // of one connection's replies not yet sent, twice MaxFrame to 1 GiB; who leaves more unread is cut off
+	TotalBytes int64 // of all requests in work and replies not yet sent, ConnBytes to 1 TiB; memory is about twice that
+	QueueBytes int64 // of one connection's replies not yet sent, 32 MiB to 1 GiB; who leaves more unread is cut off
 
 	HandshakeTimeout time.Duration // from accept to the first byte, and from there to the whole Hello, 1 ms to 1 min
 	FrameTimeout     time.Duration // from the first byte of a frame to its last, 1 ms to 10 min

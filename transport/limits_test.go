@@ -17,8 +17,8 @@ func TestLimitsAreChecked(t *testing.T) {
 	}
 	_, err := Listen(Config{Addr: "127.0.0.1:0", Limits: Limits{DrainTimeout: -1}})
 	for _, key := range []string{
-		"connections", "raft_connections", "requests", "connection_bytes", "total_bytes", "reply_bytes", "handshake_timeout",
-		"frame_timeout", "idle_timeout", "write_timeout", "leader_wait", "drain_timeout",
+		"connections", "raft_connections", "requests", "connection_bytes", "total_bytes", "reply_bytes",
+		"handshake_timeout", "frame_timeout", "idle_timeout", "write_timeout", "leader_wait", "drain_timeout",
 	} {
 		if err == nil || !strings.Contains("\n"+err.Error(), key+" ") {
 			t.Errorf("%s is not named in: %v", key, err)

@@ -40,7 +40,10 @@ func TestSessionIsOpenedAnewInEachTerm(t *testing.T) {
 	connectAs(t, s, session)
 	eventually(t, "the session", func() bool { open, _ := b.connections(session); return open == 1 })
 	b.lead("", true)
-	eventually(t, "the new opening", func() bool { open, ever := b.connections(session); return open == 1 && ever >= 2 })
+	eventually(t, "the new opening", func() bool {
+		open, ever := b.connections(session)
+		return open == 1 && ever >= 2
+	})
 }
 
 func TestPush(t *testing.T) {

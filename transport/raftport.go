@@ -19,7 +19,9 @@ type raftListener struct {
 }
 
 func newRaftListener(addr net.Addr, limit int) *raftListener {
-	return &raftListener{addr: addr, conns: make(chan net.Conn, raftBacklog), limit: int64(limit), done: make(chan struct{})}
+	return &raftListener{
+		addr: addr, conns: make(chan net.Conn, raftBacklog), limit: int64(limit), done: make(chan struct{}),
+	}
 }
 
 // hand queues a connection for Accept, or closes it when there are too many.

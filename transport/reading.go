@@ -11,10 +11,13 @@ import (
 	"github.com/haiku-queue/haiku/wire"
 )
 
-// next reads one frame and admits it. An error ends the connection: a refusal after a Nack, errStopped after the replies
-// that are queued, any other at once.
+// next reads one frame and admits it. An error ends the connection: a refusal after a Nack, errStopped after the
+// replies that are queued, any other at once.
 func (c *conn) next() error {
 	c.w.hasRoom(c.reads.Done())
+	if c.ctx.Err() != nil {
+		return errClosed // failed, though frames may be buffered yet
+	}
 	length, err := c.length()
 	if err != nil {
 		return err

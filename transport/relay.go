@@ -51,8 +51,8 @@ func (c *conn) relayNow(f wire.Frame) bool {
 	return true
 }
 
-// forward passes a request on, when a leader is known and can be reached, within the leader wait. It reports here if this
-// node has become the leader meanwhile; the request is then still to be served. In an error nothing took effect.
+// forward passes a request on, when a leader is known and can be reached, within the leader wait. It reports here if
+// this node has become the leader meanwhile; the request is then still to be served. In an error nothing took effect.
 func (r *relay) forward(f wire.Frame) (here bool, err error) {
 	c := r.c
 	ctx, cancel := context.WithTimeout(c.ctx, c.s.limits.LeaderWait)
@@ -135,8 +135,8 @@ func (r *relay) connect(ctx context.Context, address string) (*upstream, error) 
 	return u, nil
 }
 
-// leaderIs ends an upstream, or the dialling of one, to a node that no longer leads. While no leader is known it is kept:
-// the old one may come back, and it says itself what it can no longer do.
+// leaderIs ends an upstream, or the dialling of one, to a node that no longer leads. While no leader is known it is
+// kept: the old one may come back, and it says itself what it can no longer do.
 func (r *relay) leaderIs(address string, self bool) {
 	if address == "" && !self {
 		return

@@ -85,7 +85,8 @@ func TestFollowerAnswersLocally(t *testing.T) {
 	if status.NodeName != "node-2" {
 		t.Errorf("status of %s", status.NodeName)
 	}
-	if e := p.nack(p.send(wire.Leave, new(wirepb.LeaveRequest)), task.ErrNotAllowed); e.Message != "not allowed: node-2" {
+	e := p.nack(p.send(wire.Leave, new(wirepb.LeaveRequest)), task.ErrNotAllowed)
+	if e.Message != "not allowed: node-2" {
 		t.Errorf("leave was answered with %q", e.Message)
 	}
 	p.nack(p.send(wire.Adopt, &wirepb.AdoptRequest{Addresses: []string{"a:1"}}), task.ErrConflict)
@@ -271,7 +272,8 @@ func TestOneHopOnly(t *testing.T) {
 	}
 }
 
-// TestSlowClientHoldsBackTheLeader: large replies wait at the leader, not in the follower's memory, until they are read.
+// TestSlowClientHoldsBackTheLeader: large replies wait at the leader, not in the follower's memory, until they are
+// read.
 func TestSlowClientHoldsBackTheLeader(t *testing.T) {
 	n := startPair(t, nil)
 	g := newGate()

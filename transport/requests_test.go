@@ -66,7 +66,9 @@ func TestAtomicSubmitWithBadItemReachesNobody(t *testing.T) {
 
 func TestResultKeepsReceiptsWhenTheNextClaimFails(t *testing.T) {
 	b := newBroker()
-	b.finish = func(_ context.Context, outcomes []task.Outcome, next *task.ClaimRequest) ([]task.Receipt, []*task.Task, error) {
+	b.finish = func(_ context.Context, outcomes []task.Outcome, next *task.ClaimRequest) (
+		[]task.Receipt, []*task.Task, error,
+	) {
 		if next == nil || next.Max != 3 {
 			return nil, nil, fmt.Errorf("%w: next claim %+v", task.ErrInvalid, next)
 		}
@@ -112,7 +114,8 @@ func TestClaimCarriesTheSession(t *testing.T) {
 	s := start(t, 1, b, nil)
 	session := task.NewSessionID()
 	p := connectAs(t, s, session)
-	p.call(wire.ClaimTask, &wirepb.ClaimRequest{WorkerId: "w", Max: 2, Queues: []string{"a"}, WaitUs: 5}, new(wirepb.ClaimReply))
+	m := &wirepb.ClaimRequest{WorkerId: "w", Max: 2, Queues: []string{"a"}, WaitUs: 5}
+	p.call(wire.ClaimTask, m, new(wirepb.ClaimReply))
 	if req := <-got; req.Session != session || req.Max != 2 || req.Wait != 5*time.Microsecond || req.Queues[0] != "a" {
 		t.Errorf("claim %+v", req)
 	}
@@ -182,7 +185,8 @@ func TestInternalErrorsStayInside(t *testing.T) {
 		return task.Page{}, errors.New("open /var/lib/secret: no such file")
 	}
 	p := connect(t, start(t, 1, b, nil))
-	if e := p.nack(p.send(wire.ListTasks, new(wirepb.ListRequest)), task.ErrInternal); e.Message != task.ErrInternal.Error() {
+	e := p.nack(p.send(wire.ListTasks, new(wirepb.ListRequest)), task.ErrInternal)
+	if e.Message != task.ErrInternal.Error() {
 		t.Errorf("message %q", e.Message)
 	}
 }

@@ -111,7 +111,8 @@ func (c *conn) nack(requestID uint32, why error, reply int) {
 	if errors.Is(why, task.ErrNotLeader) || errors.Is(why, task.ErrNoLeader) {
 		leader, _ = c.s.leader()
 	}
-	if err := c.w.message(wire.Nack, requestID, wire.NackFromError(why, leader), reply); err != nil && !errors.Is(err, errClosed) {
+	err := c.w.message(wire.Nack, requestID, wire.NackFromError(why, leader), reply)
+	if err != nil && !errors.Is(err, errClosed) {
 		c.fail(err)
 	}
 }

@@ -62,8 +62,8 @@ func Listen(cfg Config) (*Server, error) {
 // Addr returns the address that is listened on.
 func (s *Server) Addr() net.Addr { return s.listener.Addr() }
 
-// Raft returns the listener of the port's Raft streams; their first byte is still to be read. Closing it leaves the port
-// to clients. Connections that it gave out are the taker's.
+// Raft returns the listener of the port's Raft streams; their first byte is still to be read. Closing it leaves the
+// port to clients. Connections that it gave out are the taker's.
 func (s *Server) Raft() net.Listener { return s.raft }
 
 // Serve starts serving clients. Only the first call has an effect, and none after Drain or Close.
@@ -129,11 +129,12 @@ func (s *Server) leave(c *conn) {
 
 // busy is the error of a limit that is reached.
 func busy(format string, args ...any) error {
-	return &task.RetryLater{Err: fmt.Errorf("%w: %s", task.ErrBusy, fmt.Sprintf(format, args...)), After: busyRetryAfter}
+	err := fmt.Errorf("%w: %s", task.ErrBusy, fmt.Sprintf(format, args...))
+	return &task.RetryLater{Err: err, After: busyRetryAfter}
 }
 
-// Drain stops serving clients and waits for it: it pushes drain to them, refuses their new requests, gives those in work
-// the drain timeout and hangs up. Raft streams are handed on until Close.
+// Drain stops serving clients and waits for it: it pushes drain to them, refuses their new requests, gives those in
+// work the drain timeout and hangs up. Raft streams are handed on until Close.
 func (s *Server) Drain() {
 	s.mu.Lock()
 	first := !s.draining

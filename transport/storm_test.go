@@ -13,8 +13,8 @@ import (
 	"github.com/haiku-queue/haiku/wire"
 )
 
-// TestEveryRequestIsAnsweredOnce while leadership moves between two nodes, clients come and go, and nobody waits. At the
-// end nothing is counted any more, which listen checks.
+// TestEveryRequestIsAnsweredOnce while leadership moves between two nodes, clients come and go, and nobody waits. At
+// the end nothing is counted any more, which listen checks.
 func TestEveryRequestIsAnsweredOnce(t *testing.T) {
 	brokers := []*fakeBroker{newBroker(), newBroker()}
 	var nodes []*Server
@@ -64,7 +64,8 @@ func storm(t *testing.T, s *Server, random *rand.Rand) error {
 		case 1:
 			owed[p.send(wire.ClaimTask, &wirepb.ClaimRequest{WorkerId: "w", Max: 1})] = true
 		case 2:
-			owed[p.send(wire.QueryStatus, &wirepb.QueryRequest{Ids: [][]byte{id[:]}, Stale: random.IntN(2) == 0})] = true
+			q := &wirepb.QueryRequest{Ids: [][]byte{id[:]}, Stale: random.IntN(2) == 0}
+			owed[p.send(wire.QueryStatus, q)] = true
 		case 3:
 			owed[p.send(wire.Mark, new(wirepb.MarkRequest))] = true
 		case 4:

@@ -35,8 +35,8 @@ func dialUpstream(ctx context.Context, c *conn, address string) (*upstream, erro
 		return nil, err
 	}
 	u := &upstream{
-		c: c, address: address, conn: nc, r: bufio.NewReaderSize(nc, readBuffer), w: newWriter(nc, &c.s.limits, &c.s.total),
-		owes: make(map[uint32]struct{}),
+		c: c, address: address, conn: nc, r: bufio.NewReaderSize(nc, readBuffer),
+		w: newWriter(nc, &c.s.limits, &c.s.total), owes: make(map[uint32]struct{}),
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	err = u.hello()

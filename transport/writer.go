@@ -17,8 +17,9 @@ var (
 
 // writer sends frames on one connection. Frames that are queued while a write is under way go out together in the next.
 //
-// The queue has two marks: above softQueueBytes, hasRoom holds back whoever would cause more replies; above limit, message
-// refuses. Nacks and frames passed on between two nodes are bounded by the requests they answer and are always taken.
+// The queue has two marks: above softQueueBytes, hasRoom holds back whoever would cause more replies; above limit,
+// message refuses. Nacks and frames passed on between two nodes are bounded by the requests they answer and are always
+// taken.
 type writer struct {
 	conn    net.Conn
 	timeout time.Duration // for each writeChunk
@@ -40,19 +41,24 @@ type writer struct {
 
 func newWriter(conn net.Conn, l *Limits, total *budget) *writer {
 	return &writer{
-		conn: conn, timeout: l.WriteTimeout, limit: l.QueueBytes, total: total, wake: make(chan struct{}, 1), done: make(chan struct{}),
+		conn: conn, timeout: l.WriteTimeout, limit: l.QueueBytes, total: total,
+		wake: make(chan struct{}, 1), done: make(chan struct{}),
 	}
 }
 
 // message queues a frame with m. reply is 1 if it answers a request counted in owed, else 0. The error wraps
 // task.ErrTooLarge if m fits no frame; it is errOverflow if the queue is full, errClosed after the end.
 func (w *writer) message(t wire.Type, requestID uint32, m wire.Message, reply int) error {
-	return w.put(reply, t != wire.Nack, func(dst []byte) ([]byte, error) { return wire.AppendMessage(dst, t, requestID, m) })
+	return w.put(reply, t != wire.Nack, func(dst []byte) ([]byte, error) {
+		return wire.AppendMessage(dst, t, requestID, m)
+	})
 }
 
 // frame queues a frame as it is.
 func (w *writer) frame(f wire.Frame, reply int) error {
-	return w.put(reply, false, func(dst []byte) ([]byte, error) { return wire.AppendFrame(dst, f.Type, f.RequestID, f.Body), nil })
+	return w.put(reply, false, func(dst []byte) ([]byte, error) {
+		return wire.AppendFrame(dst, f.Type, f.RequestID, f.Body), nil
+	})
 }
 
 func (w *writer) put(reply int, limited bool, appendTo func([]byte) ([]byte, error)) error {
@@ -125,7 +131,8 @@ func (w *writer) finish() {
 	signal(w.wake)
 }
 
-// run sends what is queued until finish or the first error, after which it closes the connection, so that its reader ends.
+// run sends what is queued until finish or the first error, after which it closes the connection, so that its reader
+// ends.
 func (w *writer) run() {
 	defer close(w.done)
 	for range w.wake {

@@ -110,7 +110,8 @@ func connectAs(t *testing.T, s *Server, session task.SessionID) *peer {
 func (p *peer) greet(session task.SessionID) wire.Welcome {
 	p.t.Helper()
 	var reply wirepb.HelloReply
-	p.call(wire.Hello, wire.GreetingToPB(&wire.Greeting{Version: wire.Version, ClientName: "test", Session: session}), &reply)
+	g := wire.Greeting{Version: wire.Version, ClientName: "test", Session: session}
+	p.call(wire.Hello, wire.GreetingToPB(&g), &reply)
 	w, err := wire.WelcomeFromPB(&reply)
 	if err != nil {
 		p.t.Fatal(err)
@@ -228,6 +229,16 @@ func eventually(t *testing.T, what string, is func() bool) {
 			t.Fatalf("not seen within %s: %s", patience, what)
 		}
 	}
+}
+
+// hasUnsent waits until replies pile up for a client that does not read.
+func hasUnsent(t *testing.T, c *conn) {
+	t.Helper()
+	eventually(t, "the reply in the queue", func() bool {
+		c.w.mu.Lock()
+		defer c.w.mu.Unlock()
+		return c.w.backlog() > softQueueBytes
+	})
 }
 
 func specPB() *wirepb.TaskSpec {
