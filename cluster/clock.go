@@ -29,11 +29,12 @@ func newClock(now func() time.Time, replicated time.Time) *clock {
 func (c *clock) Now() time.Time {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	wall := c.now()
-	passed := wall.Sub(c.reading)
-	if c.last.After(wall) {
-		passed /= 2
+	now := c.now()
+	passed := max(0, now.Sub(c.reading))
+	next := c.last.Add(passed)
+	if wall := c.reading.Round(0); c.last.After(wall) {
+		next = later(c.last.Add(passed/2), wall.Add(passed)) // it may have met the wall on the way
 	}
-	c.last, c.reading = c.last.Add(max(0, passed)), wall
+	c.last, c.reading = next.UTC(), now
 	return c.last.Truncate(time.Microsecond)
 }

@@ -118,9 +118,7 @@ func TestEmptyNodeJoinsAfterTheLogWasCut(t *testing.T) {
 	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs = 1 })
 	acked := c.submit(50)
 	big := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, task.MaxPayload)}
-	if receipts, err := c.leader().Submit(t.Context(), []task.Spec{big}, false); err != nil || receipts[0].Err != nil {
-		t.Fatal(err, receipts)
-	}
+	c.mustSubmit(big)
 	acked = append(acked, big.ID)
 	for _, n := range c.nodes {
 		if err := n.cutLog(); err != nil {

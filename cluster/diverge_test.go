@@ -178,7 +178,7 @@ func (tr *trial) elect(n *trialNode) uint64 {
 	if err := tr.control.TimeoutNow("", address(n.layer), &req, &resp); err != nil {
 		tr.t.Fatal(err)
 	}
-	waitFor(tr.t, "a leader", func() bool { return n.raft.State() == raft.Leader })
+	eventually(tr.t, "a leader", func() bool { return n.raft.State() == raft.Leader })
 	return n.raft.CurrentTerm()
 }
 
@@ -205,7 +205,7 @@ func led(t *testing.T, transport makeTransport) (tr *trial, a, b *trialNode) {
 		t.Fatal(err)
 	}
 	for _, n := range tr.nodes {
-		waitFor(t, "the first command everywhere", func() bool { return slices.Equal(n.fsm.all(), []string{"before"}) })
+		eventually(t, "the first command everywhere", func() bool { return slices.Equal(n.fsm.all(), []string{"before"}) })
 	}
 	return tr, tr.nodes[0], tr.nodes[1]
 }
@@ -230,7 +230,7 @@ func deposed(t *testing.T, transport makeTransport) (applied [2][]string, entry 
 		t.Fatal(err)
 	}
 	for i, n := range []*trialNode{a, b} {
-		waitFor(t, "the last command", func() bool { return slices.Contains(n.fsm.all(), "after") })
+		eventually(t, "the last command", func() bool { return slices.Contains(n.fsm.all(), "after") })
 		applied[i] = n.fsm.all()
 		if err := n.log.GetLog(index, &entry[i]); err != nil {
 			t.Fatal(err)

@@ -193,15 +193,21 @@ func (c *liveCluster) submit(n int) []task.ID {
 	for i := range out {
 		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: []byte(fmt.Sprint(i))}
 		out[i] = spec.ID
-		eventually(c.t, "a submit is acknowledged", func() bool {
-			receipts, err := c.leader().Submit(c.t.Context(), []task.Spec{spec}, false)
-			if err == nil && receipts[0].Err != nil {
-				c.t.Fatal(receipts[0].Err)
-			}
-			return err == nil
-		})
+		c.mustSubmit(spec)
 	}
 	return out
+}
+
+// mustSubmit submits one task, with the same id again until it is acknowledged.
+func (c *liveCluster) mustSubmit(spec task.Spec) {
+	c.t.Helper()
+	eventually(c.t, "a submit is acknowledged", func() bool {
+		receipts, err := c.leader().Submit(c.t.Context(), []task.Spec{spec}, false)
+		if err == nil && receipts[0].Err != nil {
+			c.t.Fatal(receipts[0].Err)
+		}
+		return err == nil
+	})
 }
 
 // mustHave checks that every node holds every task.

@@ -15,10 +15,7 @@ func (c *liveCluster) one(spec task.Spec, session task.SessionID, lease time.Dur
 	if spec.Type == "" {
 		spec.Type = "t"
 	}
-	l := c.leader()
-	if receipts, err := l.Submit(c.t.Context(), []task.Spec{spec}, false); err != nil || receipts[0].Err != nil {
-		c.t.Fatal(err, receipts)
-	}
+	c.mustSubmit(spec)
 	return c.claim(session, lease)
 }
 

@@ -49,8 +49,8 @@ type Node struct {
 	result error
 }
 
-// Done gives one value when the node has ended by itself and the process should: nil after it left its cluster, else
-// the error of its storage. Close is still to be called.
+// Done gives one value when the node has ended by itself: nil after it left its cluster, ErrRestart when it is to be
+// opened again, else the error of its storage, after which the process should end. Close is still to be called.
 func (n *Node) Done() <-chan error { return n.done }
 
 // end reports the node's own end, once.

@@ -21,6 +21,8 @@ var (
 	ErrLeft = errors.New("node left its cluster")
 	// ErrNoCluster: the data directory belongs to no cluster, and none is to be founded.
 	ErrNoCluster = errors.New("data directory belongs to no cluster")
+	// ErrRestart: Raft believes in entries that a snapshot has replaced; the node has to be closed and opened again.
+	ErrRestart = errors.New("node has to be opened again")
 )
 
 const (
@@ -184,7 +186,7 @@ func (n *Node) onSlow(what string) {
 // onStale is told that Raft believes in entries that a snapshot from the leader has replaced. Only a fresh start helps.
 func (n *Node) onStale(err error) {
 	n.log.Warn("the node has to start again", "reason", err)
-	n.end(fmt.Errorf("start the node again: %w", err))
+	n.end(fmt.Errorf("%w: %w", ErrRestart, err))
 }
 
 // closers undo what an opening has done so far.

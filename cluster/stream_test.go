@@ -181,7 +181,7 @@ func TestSilentStreamsAreBoundedAndEnd(t *testing.T) {
 		}
 	}
 	a := layer(t, nodeA, testCluster, roster{address(b): nodeB}, nil)
-	waitFor(t, "room after the silent ones are gone", func() bool {
+	eventually(t, "room after the silent ones are gone", func() bool {
 		_, err := a.Dial(address(b), time.Minute)
 		return err == nil
 	})
