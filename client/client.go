@@ -17,7 +17,7 @@ type Client struct {
 	wg     sync.WaitGroup // of every connection's goroutines and of dialling
 
 	mu       sync.Mutex
-	conn     *conn    // requests go here; nil, or ended, if there is none
+	conn     *conn    // requests go here; nil if there is none
 	dial     *dialing // the attempt under way, if any
 	first    int      // place in Addrs where the next attempt begins
 	hint     string   // address of the leader, as last told; tried first
@@ -80,6 +80,23 @@ func (c *Client) pushed(from *conn, p Push) {
 	if p.Drain {
 		c.leave(from, "")
 	}
+	c.tell(p)
+}
+
+// connEnded is called once for every connection that was open.
+func (c *Client) connEnded(n *conn) {
+	c.mu.Lock()
+	current := c.conn == n
+	if current {
+		c.conn = nil
+	}
+	c.mu.Unlock()
+	if current {
+		c.tell(Push{Ended: true})
+	}
+}
+
+func (c *Client) tell(p Push) {
 	c.mu.Lock()
 	watchers := slices.Clone(c.watchers)
 	c.mu.Unlock()

@@ -25,7 +25,7 @@ type Config struct {
 	// Stay keeps the connection at the address that answered, although another node leads; that node then passes every
 	// request on. By default the client goes on to the leader.
 	Stay bool
-	// OnPush is told what the node sends on its own. It is called in the order of arrival and must not block.
+	// OnPush is told what Push lists, in order. It must not block.
 	OnPush func(Push)
 	Logger *slog.Logger // slog.Default() by default
 
@@ -34,10 +34,11 @@ type Config struct {
 	ProbeAfter  time.Duration // silence of the node after which it is probed, and twice which ends the connection; 5 s
 }
 
-// Push is what a node sends without being asked.
+// Push is what happens without being asked for: what the node sends on its own, and the end of the connection.
 type Push struct {
 	Cancelled []task.ID // running tasks of this session that someone asked to cancel
-	Drain     bool      // the node goes down; the client connects to another one by itself
+	Drain     bool      // the node goes down; the next request goes to another one
+	Ended     bool      // the connection that requests went to has ended; the next request makes a new one
 }
 
 const (

@@ -194,6 +194,7 @@ func (n *conn) fail(why error) {
 			call.answer <- answer{err: n.lost(why, call.begin < taken)}
 		}
 	}
+	n.c.connEnded(n)
 }
 
 // lost is the error of a request that the end of the connection left without answer. What ended it is only text: a

@@ -58,7 +58,9 @@ func (c *Client) dialAll(d *dialing) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if conn != nil {
-		c.conn, c.welcome = conn, conn.welcome
+		if c.welcome = conn.welcome; conn.usable() { // it may have ended already, and told so
+			c.conn = conn
+		}
 		c.cfg.Logger.Debug("connected", "address", conn.address, "leads", conn.welcome.IsLeader)
 	}
 	d.conn, d.err = conn, err
