@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/worker"
 )
 
 const (
@@ -30,9 +31,9 @@ const (
 // command runs a shell command for each task: the payload on standard input, standard output is the result, and the
 // exit code decides. All that the command starts is one process group, which ends with it.
 type command struct {
-	line   string
-	worker string
-	grace  time.Duration // between SIGTERM and SIGKILL
+	line  string
+	name  string        // of the worker
+	grace time.Duration // between SIGTERM and SIGKILL
 }
 
 // run is the worker's handler. The error of a command that failed holds the end of what it said on standard error.
@@ -52,10 +53,10 @@ func (c *command) run(ctx context.Context, t *task.Task) ([]byte, error) {
 	err := cmd.Wait()
 	_ = signalGroup(cmd, syscall.SIGKILL) // what the command left running in its group
 	switch {
-	case ctx.Err() != nil:
-		return nil, context.Cause(ctx)
 	case result.over():
-		return nil, fmt.Errorf("%w: standard output is longer than %d bytes", task.ErrTooLarge, task.MaxResult)
+		return nil, worker.Reject(fmt.Errorf("%w: standard output is longer than %d bytes", task.ErrTooLarge, task.MaxResult))
+	case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
+		return nil, context.Cause(ctx) // it was told to stop, so what it wrote may be a part only
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
 		return nil, failure(err, said.text())
 	}
@@ -70,7 +71,7 @@ func (c *command) environment(t *task.Task) []string {
 		envQueue + "=" + t.Queue,
 		envAttempt + "=" + strconv.FormatUint(uint64(t.Attempt), 10),
 		envLeaseID + "=" + strconv.FormatUint(t.LeaseID, 10),
-		envWorker + "=" + c.worker,
+		envWorker + "=" + c.name,
 	}
 }
 

@@ -14,12 +14,31 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
+// TestStoppedCommandIsNoSuccess: it may have written a part of its result only.
+func TestStoppedCommandIsNoSuccess(t *testing.T) {
+	dir := t.TempDir()
+	ctx, cancel := context.WithCancelCause(t.Context())
+	defer cancel(nil)
+	reason := errors.New("the reason")
+	line := "trap 'exit 0' TERM; echo part; echo $$ >" + dir + "/tmp; mv " + dir + "/tmp " + dir + "/pid; while :; do sleep 0.01; done"
+	result := make(chan error, 1)
+	go func() {
+		_, err := (&command{line: line, grace: killGrace}).run(ctx, sampleTask())
+		result <- err
+	}()
+	awaitPID(t, filepath.Join(dir, "pid"))
+	cancel(reason)
+	if err := <-result; !errors.Is(err, reason) {
+		t.Errorf("got %v, want the cause", err)
+	}
+}
+
 func sampleTask() *task.Task {
 	return &task.Task{ID: task.NewID(), Type: "kind", Queue: "line", Attempt: 3, LeaseID: 17, Payload: []byte("one\ntwo\n")}
 }
 
 func TestCommandGetsPayloadAndGivesResult(t *testing.T) {
-	c := &command{line: "sort -r; echo $HAIKU_TASK_ID $HAIKU_TASK_TYPE $HAIKU_TASK_QUEUE $HAIKU_ATTEMPT $HAIKU_LEASE_ID $HAIKU_WORKER", worker: "w1", grace: killGrace}
+	c := &command{line: "sort -r; echo $HAIKU_TASK_ID $HAIKU_TASK_TYPE $HAIKU_TASK_QUEUE $HAIKU_ATTEMPT $HAIKU_LEASE_ID $HAIKU_WORKER", name: "w1", grace: killGrace}
 	sample := sampleTask()
 	got, err := c.run(t.Context(), sample)
 	if err != nil {
@@ -66,7 +85,6 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 	dir := t.TempDir()
 	ctx, cancel := context.WithCancelCause(t.Context())
 	defer cancel(nil)
-	reason := errors.New("the reason")
 	line := "(trap '' TERM; echo $$ >" + dir + "/outer; sh -c 'echo $$ >" + dir + "/inner.tmp; mv " + dir + "/inner.tmp " + dir + "/inner; sleep 600') & wait"
 	result := make(chan error, 1)
 	go func() {
@@ -74,9 +92,9 @@ func TestCancelEndsTheWholeGroup(t *testing.T) {
 		result <- err
 	}()
 	inner := awaitPID(t, filepath.Join(dir, "inner"))
-	cancel(reason)
-	if err := <-result; !errors.Is(err, reason) {
-		t.Errorf("got %v, want the cause", err)
+	cancel(nil)
+	if err := <-result; err == nil {
+		t.Error("a command that was ended counts as a success")
 	}
 	await(t, "the inner process to end", func() bool { return !alive(inner) })
 }

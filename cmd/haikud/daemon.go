@@ -37,8 +37,8 @@ type daemon struct {
 	adopt  chan []string // what the operator wants this node to join
 }
 
-// live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, or it is to join another
-// cluster (*adoption).
+// live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
+// (cluster.ErrRestart), or it is to join another cluster (*adoption).
 func live(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
 	d := &daemon{cfg: cfg, log: log, adopt: make(chan []string, 1)}
 	defer func() { err = errors.Join(err, d.close()) }()
@@ -55,11 +55,14 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) 
 		log.Info("going down")
 		return nil
 	case err := <-d.node.Done():
-		if err != nil {
-			return fmt.Errorf("storage failed: %w", err)
+		switch {
+		case err == nil:
+			log.Info("left the cluster, going down")
+			return nil
+		case errors.Is(err, cluster.ErrRestart):
+			return err
 		}
-		log.Info("left the cluster, going down")
-		return nil
+		return fmt.Errorf("storage failed: %w", err)
 	case addresses := <-d.adopt:
 		return &adoption{addresses: addresses}
 	}

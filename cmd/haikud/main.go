@@ -89,7 +89,8 @@ func resetCommand() *cobra.Command {
 	return cmd
 }
 
-// serve runs the node, and runs it anew in an empty directory when an operator has it join another cluster.
+// serve runs the node, again when it has to be opened again, and anew in an empty directory when an operator has it
+// join another cluster.
 func serve(ctx context.Context, cfg config.Config) error {
 	log, err := newLogger(cfg.Log)
 	if err != nil {
@@ -98,6 +99,9 @@ func serve(ctx context.Context, cfg config.Config) error {
 	for {
 		var adopted *adoption
 		err := live(ctx, cfg, log)
+		if errors.Is(err, cluster.ErrRestart) {
+			continue
+		}
 		if !errors.As(err, &adopted) {
 			return err
 		}

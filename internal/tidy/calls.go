@@ -16,7 +16,7 @@ func (s *source) forbiddenCalls() {
 		return
 	}
 	rule, ok := forbidden[s.dir]
-	if !ok || slices.Contains(rule.exempt, path.Base(s.rel)) {
+	if !ok {
 		return
 	}
 	for _, spec := range s.file.Imports {
@@ -28,7 +28,7 @@ func (s *source) forbiddenCalls() {
 	ast.Inspect(s.file, func(n ast.Node) bool {
 		switch n := n.(type) {
 		case *ast.GoStmt:
-			if rule.goroutines {
+			if !slices.Contains(rule.starters, path.Base(s.rel)) {
 				s.add(s.rel, s.at(n), "%s may not start goroutines here", s.dir)
 			}
 		case *ast.Ident:

@@ -1,0 +1,79 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"time"
+
+	"github.com/spf13/cobra"
+
+	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/buildinfo"
+	"github.com/haiku-queue/haiku/worker"
+)
+
+func (a *app) workerCommand() *cobra.Command {
+	return a.group("worker", "Run tasks", a.workerRunCommand())
+}
+
+// working holds the flags of worker run.
+type working struct {
+	line   string
+	types  []string
+	config worker.Config
+	stay   bool
+}
+
+func (a *app) workerRunCommand() *cobra.Command {
+	w := &working{}
+	cmd := &cobra.Command{
+		Use: "run --exec COMMAND", Short: "Run a command for each task, until SIGTERM or SIGINT",
+		Long: "Run a command for each task, until SIGTERM or SIGINT; then finish what runs and end.\n\n" +
+			"COMMAND is run by /bin/sh. It gets the payload on standard input, its standard output is the result, and exit\n" +
+			"code 0 is success. Anything else is a failure with the end of its standard error as text; the task is retried\n" +
+			"later while it has retries left. HAIKU_TASK_ID, HAIKU_TASK_TYPE, HAIKU_TASK_QUEUE, HAIKU_ATTEMPT, HAIKU_LEASE_ID\n" +
+			"and HAIKU_WORKER are in its environment. When the task is cancelled, runs too long or its lease is lost, the\n" +
+			"command's process group gets SIGTERM, and SIGKILL five seconds later.",
+		Args: func(*cobra.Command, []string) error {
+			if w.line == "" {
+				return errors.New("worker run wants --exec COMMAND")
+			}
+			return nil
+		},
+		RunE: func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context(), w) },
+	}
+	flags := cmd.Flags()
+	flags.StringVar(&w.line, "exec", "", "command to run for each task")
+	flags.StringSliceVar(&w.types, "type", nil, "types of tasks to run; all if not set")
+	flags.StringSliceVar(&w.config.Queues, "queue", nil, "queues to take tasks from; default if not set")
+	flags.IntVar(&w.config.Concurrency, "concurrency", 1, "commands at once")
+	flags.StringVar(&w.config.Name, "name", "", "name shown with the tasks; HOST/PID if not set")
+	flags.DurationVar(&w.config.Lease, "lease", 0, "how long a task stays leased without a word from this worker; 30s if not set")
+	flags.DurationVar(&w.config.ShutdownTimeout, "drain-timeout", 30*time.Second, "how long running commands may go on after SIGTERM")
+	flags.BoolVar(&w.stay, "stay", false, "keep to the node at --addr instead of going on to the leader")
+	return cmd
+}
+
+// work runs tasks until ctx ends.
+func (a *app) work(ctx context.Context, w *working) error {
+	log := slog.New(slog.NewTextHandler(a.errOut, nil))
+	c, err := client.New(client.Config{Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), Stay: w.stay, Logger: log})
+	if err != nil {
+		return err
+	}
+	defer c.Close()
+	w.config.Logger = log
+	runner, err := worker.New(c, w.config)
+	if err != nil {
+		return err
+	}
+	run := &command{line: w.line, name: w.config.Name, grace: killGrace}
+	if len(w.types) == 0 {
+		runner.HandleAny(run.run)
+	}
+	for _, t := range w.types {
+		runner.Handle(t, run.run)
+	}
+	return runner.Run(ctx)
+}
