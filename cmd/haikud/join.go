@@ -11,11 +11,13 @@ import (
 	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
 )
 
 const (
-	joinTimeout   = 5 * time.Second // for one of the join addresses to answer
+	joinTimeout   = 8 * time.Second // for one of the join addresses to take a node in
 	lookTimeout   = time.Second     // for a node that belongs to its cluster already
+	joinPause     = 200 * time.Millisecond
 	announcePause = time.Second
 )
 
@@ -34,10 +36,33 @@ func (d *daemon) belong(ctx context.Context) error {
 	return d.compare(ctx, own)
 }
 
-// join asks the cluster at the join addresses to take this node in, and keeps its id.
+// join asks the cluster at the join addresses to take this node in, and keeps its id. Nodes that start together may have
+// to wait for each other: it tries again until the join timeout.
 func (d *daemon) join(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
+	tick := time.NewTicker(joinPause)
+	defer tick.Stop()
+	for {
+		id, through, err := d.joinOnce(ctx)
+		if err == nil {
+			d.log.Info("joining a cluster", "cluster", id, "through", through)
+			return d.dir.Assign(id)
+		}
+		final := fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(err))
+		if !wire.Retryable(err) && !errors.Is(err, task.ErrNoLeader) {
+			return final
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return final
+		}
+	}
+}
+
+// joinOnce asks each of the join addresses.
+func (d *daemon) joinOnce(ctx context.Context) (id member.ID, through string, err error) {
 	self := member.Member{
 		ID: d.dir.NodeID(), Name: d.name(), Address: d.cfg.AdvertiseAddress(), MaxCommandVersion: fsm.MaxCommandVersion,
 	}
@@ -45,12 +70,11 @@ func (d *daemon) join(ctx context.Context) error {
 	for _, address := range d.cfg.Join {
 		id, _, err := d.client.Join(ctx, address, member.Join{Member: self})
 		if err == nil {
-			d.log.Info("joining a cluster", "cluster", id, "through", address)
-			return d.dir.Assign(id)
+			return id, address, nil
 		}
 		problems = append(problems, fmt.Errorf("%s: %w", address, err))
 	}
-	return fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(errors.Join(problems...)))
+	return member.ID{}, "", errors.Join(problems...)
 }
 
 // compare holds the directory's cluster against that at the join addresses, if one of them answers: when all nodes
