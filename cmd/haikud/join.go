@@ -11,7 +11,6 @@ import (
 	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
-	"github.com/haiku-queue/haiku/wire"
 )
 
 const (
@@ -50,7 +49,7 @@ func (d *daemon) join(ctx context.Context) error {
 			return d.dir.Assign(id)
 		}
 		final := fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(err))
-		if !wire.Retryable(err) && !errors.Is(err, task.ErrNoLeader) {
+		if refused(err) {
 			return final
 		}
 		select {
@@ -59,6 +58,16 @@ func (d *daemon) join(ctx context.Context) error {
 			return final
 		}
 	}
+}
+
+// refused reports whether a cluster answered that it does not want this node.
+func refused(err error) bool {
+	for _, answer := range []error{task.ErrHandshake, task.ErrConflict, task.ErrInvalid, task.ErrVersion} {
+		if errors.Is(err, answer) {
+			return true
+		}
+	}
+	return false
 }
 
 // joinOnce asks each of the join addresses.
