@@ -2,6 +2,7 @@ package client
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/haiku-queue/haiku/task"
@@ -56,11 +57,18 @@ func (n *conn) roundTrip(ctx context.Context, kind wire.Type, req, reply wire.Me
 	return fmt.Errorf("%s: %w", kind, context.Cause(ctx))
 }
 
+// understand reads an answer. One that makes no sense ends the connection, and leaves open what came of the request.
 func (n *conn) understand(a answer, reply wire.Message) error {
 	if a.err != nil {
 		return a.err
 	}
-	return read(a.frame, reply)
+	err := read(a.frame, reply)
+	var remote *wire.RemoteError
+	if err == nil || errors.As(err, &remote) {
+		return err
+	}
+	n.fail(err)
+	return n.lost(err, true)
 }
 
 func (n *conn) freeSlot(held bool) {

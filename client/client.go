@@ -89,6 +89,7 @@ func (c *Client) connEnded(n *conn) {
 	current := c.conn == n
 	if current {
 		c.conn = nil
+		c.first = (c.first + 1) % len(c.cfg.Addrs) // a node may greet and then hang: the next one is another
 	}
 	c.mu.Unlock()
 	if current {

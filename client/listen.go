@@ -99,8 +99,12 @@ func (n *conn) deliver(f wire.Frame) error {
 
 // unasked takes what the node sent on its own: a push, or why it closes the connection.
 func (n *conn) unasked(f wire.Frame) error {
-	if f.Type != wire.Push {
-		return read(f, new(wirepb.HelloReply))
+	switch f.Type {
+	case wire.Push:
+	case wire.Nack:
+		return read(f, nil)
+	default:
+		return fmt.Errorf("%w: %s with request id 0", task.ErrInvalid, f.Type)
 	}
 	var m wirepb.Push
 	if err := wire.Decode(f, &m); err != nil {

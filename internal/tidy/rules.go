@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "config", "internal/buildinfo"},
 	"scripts/run":           {"task", "member", "client"},
 	"internal/buildinfo":    {},
+	"internal/fakenode":     {"task", "member", "wire", "internal/pb/wirepb"},
 	"internal/tidy":         {},
 }
 
