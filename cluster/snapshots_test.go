@@ -141,7 +141,7 @@ func names(t *testing.T, dir string) (out []string) {
 }
 
 func (s *shelf) checkpoints(t *testing.T) (n int) {
-	for _, name := range names(t, s.cfg.Store.Dir()) {
+	for _, name := range names(t, filepath.Join(s.dir, "store")) {
 		if strings.HasPrefix(name, "checkpoint-") {
 			n++
 		}
