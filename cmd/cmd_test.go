@@ -53,6 +53,7 @@ func withBinaries(run func() int) int {
 //
 //	code N COMMAND...            the command ends with exit code N
 //	until PATTERN COMMAND...     the command is repeated until it succeeds and its output matches
+//	capture NAME                 the variable NAME gets the output of the last command
 //	signal NAME BACKGROUND       the background command number BACKGROUND (1 is the first) gets a signal
 //
 // and the variables ADDR1 to ADDR4, loopback addresses that nobody listens on.
@@ -70,7 +71,9 @@ func TestScripts(t *testing.T) {
 			env.Setenv("HAIKU_RAFT_LEADER_LEASE_TIMEOUT", "400ms")
 			return err
 		},
-		Cmds: map[string]func(*testscript.TestScript, bool, []string){"code": code, "until": until, "signal": signal},
+		Cmds: map[string]func(*testscript.TestScript, bool, []string){
+			"code": code, "until": until, "capture": capture, "signal": signal,
+		},
 	})
 }
 
@@ -126,6 +129,13 @@ func until(ts *testscript.TestScript, neg bool, args []string) {
 			ts.Fatalf("waited in vain for %s; last: %v\n%s%s", args[0], err, out, ts.ReadFile("stderr"))
 		}
 	}
+}
+
+func capture(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: capture NAME")
+	}
+	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
 }
 
 func signal(ts *testscript.TestScript, neg bool, args []string) {

@@ -103,7 +103,7 @@ func (a *app) submitFile(cmd *cobra.Command, s *submission) error {
 		defer f.Close()
 		source = f
 	}
-	f := &fileSubmit{app: a, timeout: requestTimeout, progress: isTerminal(a.errOut) && !isTerminal(a.out)}
+	f := &fileSubmit{app: a, timeout: requestTimeout, forms: []receiptJSON{}, progress: isTerminal(a.errOut) && !isTerminal(a.out)}
 	err := a.do(cmd, noLimit, func(ctx context.Context, c *client.Client) error {
 		f.client = c
 		return f.read(ctx, source)

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"strings"
 	"time"
 
@@ -42,13 +43,16 @@ func (d *daemon) join(ctx context.Context) error {
 	defer cancel()
 	tick := time.NewTicker(joinPause)
 	defer tick.Stop()
+	var final error
 	for {
 		id, through, err := d.joinOnce(ctx)
 		if err == nil {
 			d.log.Info("joining a cluster", "cluster", id, "through", through)
 			return d.dir.Assign(id)
 		}
-		final := fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(err))
+		if final == nil || !errors.Is(err, os.ErrDeadlineExceeded) { // the last try ends with the time, which says nothing
+			final = fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(err))
+		}
 		if refused(err) {
 			return final
 		}

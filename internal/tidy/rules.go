@@ -27,7 +27,7 @@ var mayImport = map[string][]string{
 	"cluster":               {"task", "member", "store", "fsm"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "internal/buildinfo"},
-	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "config", "internal/buildinfo"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/buildinfo"},
 	"scripts/run":           {"task", "member", "client"},
 	"internal/buildinfo":    {},
 	"internal/fakenode":     {"task", "member", "wire", "internal/pb/wirepb"},
