@@ -317,11 +317,15 @@ func (r *run) tick() {
 func (r *run) promote() {
 	kind := rapid.SampledFrom([]ScheduleKind{DueKind, RetryKind}).Draw(r.t, "kind")
 	limit := rapid.IntRange(1, 4).Draw(r.t, "limit")
-	want := r.model.due(kind, r.model.time, limit)
+	until := r.model.time + int64(max(0, rapid.IntRange(-6, 6).Draw(r.t, "ahead")))
+	want := r.model.due(kind, until, limit)
 	for i, x := range r.stores {
-		if got, err := x.batch.Due(kind, r.model.time, limit); err != nil || !slices.Equal(got, want) {
+		if got, err := x.batch.Due(kind, until, limit); err != nil || !slices.Equal(got, want) {
 			r.t.Fatalf("store %d: due %v %v, want %v", i, got, err, want)
 		}
+	}
+	if until > r.model.time {
+		return
 	}
 	now := r.model.now()
 	for _, id := range want {
