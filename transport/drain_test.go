@@ -102,8 +102,7 @@ func TestCloseWithAClientThatDoesNotRead(t *testing.T) {
 	s := start(t, 1, b, nil)
 	p := connect(t, s)
 	p.send(wire.ListTasks, new(wirepb.ListRequest))
-	c := s.clients()[0]
-	hasUnsent(t, c)
+	unsent(t, s, softQueueBytes)
 	wait(t, closing(s))
 }
 

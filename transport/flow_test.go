@@ -139,31 +139,37 @@ func TestWriteDeadline(t *testing.T) {
 	other.works()
 }
 
-// TestUnreadRepliesHoldBackTheReader: no request is taken while the replies before it pile up.
+// TestUnreadRepliesHoldBackTheReader: no request is taken while the replies before it pile up, but for one that the
+// reader waited for already.
 func TestUnreadRepliesHoldBackTheReader(t *testing.T) {
-	b := newBroker()
-	served := make(chan struct{}, 1000)
-	b.get = func(context.Context, task.Query) ([]*task.Task, uint64, error) {
-		served <- struct{}{}
+	b, g := newBroker(), newGate()
+	b.get = func(ctx context.Context, _ task.Query) ([]*task.Task, uint64, error) {
+		g.pass(ctx)
 		return []*task.Task{bigTask(12 << 20)}, 1, nil
 	}
 	s := start(t, 1, b, nil)
-	p := connect(t, s)
+	other, p := connect(t, s), connect(t, s)
 	id := task.NewID()
 	query := &wirepb.QueryRequest{Ids: [][]byte{id[:]}}
-	p.send(wire.QueryStatus, query)
-	<-served
-	c := s.clients()[0]
-	hasUnsent(t, c)
-	p.send(wire.QueryStatus, query) // may slip through: the reader waits for it already
-	p.send(wire.QueryStatus, query)
-	first := p.receive()
-	if n := len(served); n > 1 {
-		t.Errorf("%d more requests were served while 12 MiB were not read", n)
+	for range 2 {
+		p.send(wire.QueryStatus, query)
 	}
-	second, third := p.receive(), p.receive()
-	if first.Type != wire.Ack || second.Type != wire.Ack || third.Type != wire.Ack {
-		t.Error("a request got no Ack")
+	g.full(t, 2)
+	close(g.open)
+	unsent(t, s, 12<<20+4<<10) // both
+	for range 5 {
+		p.send(wire.QueryStatus, query)
+	}
+	for range 100 {
+		other.works()
+	}
+	if n := len(g.entered); n > 1 {
+		t.Errorf("%d more requests were served while nothing was read", n)
+	}
+	for range 7 {
+		if f := p.receive(); f.Type != wire.Ack {
+			t.Error(nackError(f))
+		}
 	}
 }
 

@@ -231,13 +231,17 @@ func eventually(t *testing.T, what string, is func() bool) {
 	}
 }
 
-// hasUnsent waits until replies pile up for a client that does not read.
-func hasUnsent(t *testing.T, c *conn) {
+// unsent waits until more than n bytes of replies pile up for clients that do not read.
+func unsent(t *testing.T, s *Server, n int64) {
 	t.Helper()
-	eventually(t, "the reply in the queue", func() bool {
-		c.w.mu.Lock()
-		defer c.w.mu.Unlock()
-		return c.w.backlog() > softQueueBytes
+	eventually(t, "the replies in the queue", func() bool {
+		var sum int64
+		for _, c := range s.clients() {
+			c.w.mu.Lock()
+			sum += c.w.backlog()
+			c.w.mu.Unlock()
+		}
+		return sum > n
 	})
 }
 
