@@ -62,7 +62,8 @@ func (r *run) interval() time.Duration {
 	if welcome.HeartbeatInterval > 0 {
 		interval = min(interval, welcome.HeartbeatInterval)
 	}
-	return max(interval, leastInterval)
+	r.rhythm = max(interval, leastInterval)
+	return r.rhythm
 }
 
 // list returns all leases that are ours as far as is known. unsure says whether the heartbeat with them answers for a

@@ -37,6 +37,7 @@ type run struct {
 	reserved   int               // free places that a claim under way may fill
 	claiming   bool              // a claim is under way
 	unsure     bool              // a claim's outcome is unknown: a heartbeat comes before the next
+	rhythm     time.Duration     // between the heartbeats now
 	draining   bool
 	isIdle     bool
 	fatal      error // why the worker may not work; set before over is closed
