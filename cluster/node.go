@@ -78,8 +78,8 @@ func (n *Node) shutDown() error {
 		}
 	}
 	n.cancel()
+	n.work.Wait() // while Raft runs: what is proposed when it ends may never be answered
 	err := n.raft.Shutdown().Error()
-	n.work.Wait()
 	n.sessions.close()
 	err = errors.Join(err, n.transport.Close(), n.snapshots.Close(), n.logs.Close())
 	n.watchdog.Close()
