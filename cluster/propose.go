@@ -14,6 +14,7 @@ import (
 const (
 	maxEntryBytes      = 256 << 10 // of one entry, unless a single command is larger
 	maxInFlightEntries = 2         // while they are on their way the next entry gathers by itself
+	secondEntryBytes   = 64 << 10  // the second goes out beside the first only if it is worth a round of its own
 	maxQueuedBytes     = 128 << 20
 	maxQueuedCommands  = 64 << 10
 )
@@ -124,7 +125,7 @@ func (p *proposer) send() {
 func (p *proposer) cut() []proposal {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	for !p.closed && (len(p.queue) == 0 || p.inFlight >= maxInFlightEntries) {
+	for !p.closed && !p.due() {
 		p.changed.Wait()
 	}
 	if p.closed {
@@ -142,6 +143,17 @@ func (p *proposer) cut() []proposal {
 	p.bytes -= size
 	p.inFlight++
 	return batch
+}
+
+// due reports, with mu held, whether the next entry is to be cut.
+func (p *proposer) due() bool {
+	switch p.inFlight {
+	case 0:
+		return len(p.queue) > 0
+	case maxInFlightEntries:
+		return false
+	}
+	return p.bytes >= secondEntryBytes
 }
 
 func (p *proposer) complete() {
