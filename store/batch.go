@@ -26,6 +26,7 @@ type batchSpace struct {
 	meta     map[string]metaChange
 	children map[task.ID][]task.ID // by parent: new tasks of this batch
 	pairs    []*pairState          // touched
+	dirty    []int32               // scratch of Commit
 	oldKeys  keyList
 	newKeys  keyList
 }
@@ -54,7 +55,7 @@ const keepChanges = 8192
 func (s *Store) Begin() *Batch {
 	d, err := s.acquire()
 	if err != nil {
-		return &Batch{err: err, ended: true, batchSpace: newBatchSpace()}
+		return &Batch{err: err, ended: true, batchSpace: &batchSpace{}}
 	}
 	if !d.batchOpen.CompareAndSwap(false, true) {
 		d.users.Done()
@@ -97,7 +98,7 @@ func (b *Batch) end() {
 	if b.err == nil {
 		b.err = errBatchEnded
 	}
-	b.batchSpace = newBatchSpace()
+	b.batchSpace = &batchSpace{}
 	d.batchOpen.Store(false)
 	d.users.Done()
 }

@@ -391,3 +391,26 @@ func TestManyPairsKeepHeadsBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestIDComesAgainWithAnotherType: a refused submit leaves no trace, even where its retry takes the same place in the
+// order of another type.
+func TestIDComesAgainWithAnotherType(t *testing.T) {
+	s := openTest(t)
+	b := s.Begin()
+	b.Put(newTask(2, nil))
+	sp := b.Savepoint()
+	b.Put(newTask(1, nil))
+	b.Rollback(sp)
+	b.Put(newTask(1, func(s *task.Spec) { s.Type = "sms" }))
+	if id, _, ok, err := b.FirstReady(emailPair); !ok || id != testID(2) || err != nil {
+		t.Fatalf("first email is %v %v %v", id, ok, err)
+	}
+	if id, _, ok, err := b.FirstReady([]Pair{{"default", "sms"}}); !ok || id != testID(1) || err != nil {
+		t.Fatalf("first sms is %v %v %v", id, ok, err)
+	}
+	for b.Seq() < 2 {
+		b.NextSeq()
+	}
+	commit(t, s, b)
+	mustCheck(t, s)
+}

@@ -19,13 +19,13 @@ func (s *Store) Check() error {
 		return err
 	}
 	defer d.users.Done()
+	return d.check()
+}
+
+func (d *database) check() error {
 	c := &checker{d: d, counted: make(map[Pair]*counts)}
 	d.writing.Lock()
-	c.at = d.freeze()
-	c.seq, c.kept = d.seq, make(map[Pair]counts)
-	for pair, p := range d.pairsCopy() {
-		c.kept[pair] = p
-	}
+	c.at, c.seq, c.kept = d.freeze(), d.seq, d.pairsCopy()
 	d.writing.Unlock()
 	defer c.at.release()
 	if err := c.run(); err != nil && !errors.Is(err, errStop) {

@@ -91,7 +91,7 @@ func TestGoldenRecord(t *testing.T) {
 		"0a05656d61696c" + "1a026869" + "2864" + "308080f9c0c1c48203" + "388080f9c0c1c48203" + // type, payload, priority, times
 		"4003" + "5003" + "a0028080f9c0c1c48203" + "a80207" + // retries, crashes, updated, seq
 		"b20210" + "aa0000000000000000000000000000bb"
-	if got := hex.EncodeToString(w.buf[batchHeader:]); got != want {
+	if got := hex.EncodeToString(w.groups[famPending][opPut-opDelete]); got != want {
 		t.Fatalf("got\n%s\nwant\n%s", got, want)
 	}
 }

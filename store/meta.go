@@ -161,6 +161,9 @@ func (b *Batch) PutMeta(key string, value []byte) {
 func (b *Batch) DeleteMeta(key string) { b.setMeta(key, nil) }
 
 func (b *Batch) setMeta(key string, value []byte) {
+	if b.err != nil {
+		return
+	}
 	if reserved(key) {
 		b.fail(fmt.Errorf("%w: %q", errReserved, key))
 		return

@@ -79,6 +79,7 @@ type run struct {
 	queues []string
 	types  []string
 	nextID int
+	gone   []task.ID // submitted, and taken back
 }
 
 func TestStoreAgainstModel(t *testing.T) {
@@ -195,6 +196,9 @@ func (r *run) refused(depth int) {
 	for i, x := range r.stores {
 		x.batch.Rollback(marks[i])
 	}
+	for _, id := range r.model.ids(func(x *task.Task) bool { return before.tasks[x.ID] == nil }) {
+		r.gone = append(r.gone, id)
+	}
 	r.model = before
 }
 
@@ -204,6 +208,9 @@ func (r *run) submit() {
 		ID:    testID(r.nextID*1000 + rapid.IntRange(0, 999_999).Draw(r.t, "id")),
 		Queue: rapid.SampledFrom(r.queues).Draw(r.t, "queue"), Type: rapid.SampledFrom(r.types).Draw(r.t, "type"),
 		Delay: time.Duration(max(0, rapid.IntRange(-5, 5).Draw(r.t, "delay"))) * time.Microsecond,
+	}
+	if len(r.gone) > 0 && rapid.Bool().Draw(r.t, "again") {
+		spec.ID = r.gone[len(r.gone)-1] // comes again, perhaps with another type
 	}
 	if r.model.tasks[spec.ID] != nil {
 		return

@@ -54,7 +54,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 // first returns the first ready task of a pair, good until the batch changes; nil if there is none.
 func (b *Batch) first(p *pairState) (*ready, error) {
 	b.touchPair(p)
-	for len(p.added) > 0 && !b.standsAdded(&p.added[0].place) {
+	for len(p.added) > 0 && !b.standsAdded(p, &p.added[0].place) {
 		p.added = pop(p.added)
 	}
 	r, err := b.firstCommitted(p)
@@ -95,8 +95,8 @@ func (b *Batch) stands(at *place) bool {
 	return !c.dirty || c.ready && c.place == *at
 }
 
-// standsAdded reports whether the task that the batch put at a place is still ready there.
-func (b *Batch) standsAdded(at *place) bool {
+// standsAdded reports whether the task that the batch put at a place of p is still ready there.
+func (b *Batch) standsAdded(p *pairState, at *place) bool {
 	c := &b.list[b.at[at.id()]]
-	return c.dirty && c.ready && c.place == *at
+	return c.dirty && c.ready && c.pair == p && c.place == *at
 }

@@ -82,32 +82,38 @@ func (s *Store) StateHash() ([32]byte, error) {
 //
 // Keys of meta that begin with "local/" are left out. Nodes at the same index have the same hash.
 func (p *Snapshot) StateHash() (sum [32]byte, err error) {
-	err = p.use(func(d *database, at *grocksdb.Snapshot) error {
-		h := sha256.New()
-		var head [5]byte
-		write := func(mark, b []byte) {
-			h.Write(binary.BigEndian.AppendUint32(mark, uint32(len(b))))
-			h.Write(b)
-		}
-		for f := range familyCount {
-			write(head[:0], []byte(f.String()))
-			err := d.each(f, nil, at, func(key, value []byte) error {
-				if f == famMeta && bytes.HasPrefix(key, []byte(prefixLocal)) {
-					return nil
-				}
-				write(append(head[:0], 1), key)
-				write(head[:0], value)
-				return nil
-			})
-			if err != nil {
-				return fmt.Errorf("state hash of %s: %w", f, err)
-			}
-			h.Write([]byte{0})
-		}
-		h.Sum(sum[:0])
-		return nil
+	err = p.use(func(d *database, at *grocksdb.Snapshot) (err error) {
+		sum, err = d.stateHash(at)
+		return err
 	})
 	return sum, err
+}
+
+// stateHash hashes the state of one moment, or with nil the present one.
+func (d *database) stateHash(at *grocksdb.Snapshot) (sum [32]byte, err error) {
+	h := sha256.New()
+	var head [5]byte
+	write := func(mark, b []byte) {
+		h.Write(binary.BigEndian.AppendUint32(mark, uint32(len(b))))
+		h.Write(b)
+	}
+	for f := range familyCount {
+		write(head[:0], []byte(f.String()))
+		err := d.each(f, nil, at, func(key, value []byte) error {
+			if f == famMeta && bytes.HasPrefix(key, []byte(prefixLocal)) {
+				return nil
+			}
+			write(append(head[:0], 1), key)
+			write(head[:0], value)
+			return nil
+		})
+		if err != nil {
+			return sum, fmt.Errorf("state hash of %s: %w", f, err)
+		}
+		h.Write([]byte{0})
+	}
+	h.Sum(sum[:0])
+	return sum, nil
 }
 
 // use calls fn with the database held open.
