@@ -143,7 +143,7 @@ func taskGoldens() map[string][]golden {
 		"Nack": {
 			{"busy: try again after 250 ms", false, Nack, 9, NackFromError(&task.RetryLater{Err: task.ErrBusy,
 				After: 250 * time.Millisecond}, "")},
-			{"not the leader, with the leader's address", false, Nack, 10, NackFromError(task.ErrNotLeader, "10.0.0.2:7701")},
+			{"not the leader, with the leader's address", false, Nack, 10, NackFromError(task.ErrNotLeader, "10.0.0.2:7420")},
 		},
 	}
 }
@@ -180,11 +180,11 @@ func readGoldens() map[string][]golden {
 }
 
 func nodeGoldens(t *testing.T) map[string][]golden {
-	node := member.Member{ID: goldenNode, Name: "n1", Address: "10.0.0.1:7701", HTTPAddress: "10.0.0.1:7780",
+	node := member.Member{ID: goldenNode, Name: "n1", Address: "10.0.0.1:7420", HTTPAddress: "10.0.0.1:7480",
 		Role: member.Leader, Voter: true, MaxCommandVersion: 1}
 	status, err := StatusToPB(&member.Status{ClusterID: goldenTown, NodeID: goldenNode, NodeName: "n1", State: "leader",
 		Term: 3, CommitIndex: 12,
-		AppliedIndex: 11, LeaderAddress: "10.0.0.1:7701", Members: []member.Member{node}, LastMark: &member.Mark{Index: 9,
+		AppliedIndex: 11, LeaderAddress: "10.0.0.1:7420", Members: []member.Member{node}, LastMark: &member.Mark{Index: 9,
 			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0"})
 	if err != nil {
 		t.Fatal(err)
@@ -195,7 +195,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 				Token: "secret", Session: session, ClusterID: goldenTown})},
 			{"the leader answers", false, Ack, 1, WelcomeToPB(&Welcome{Version: Version, NodeID: goldenNode, NodeName: "n1",
 				ClusterID:     goldenTown,
-				LeaderAddress: "10.0.0.1:7701", IsLeader: true, HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second,
+				LeaderAddress: "10.0.0.1:7420", IsLeader: true, HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second,
 				MaxInFlight: 1024, ServerVersion: "1.0.0"})},
 			{"a member relays for that worker", true, Hello, 2, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
 				Session: session, ClusterID: goldenTown,
@@ -213,9 +213,9 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 			&wirepb.RemoveReply{}}},
 		"Leave": {{"", true, Leave, 17, &wirepb.LeaveRequest{}}, {"", false, Ack, 17, &wirepb.LeaveReply{}}},
 		"Transfer": {{"", true, Transfer, 18, &wirepb.TransferRequest{NodeId: MemberIDToPB(goldenNode)}}, {"", false, Ack,
-			18, &wirepb.TransferReply{LeaderAddress: "10.0.0.1:7701"}}},
+			18, &wirepb.TransferReply{LeaderAddress: "10.0.0.1:7420"}}},
 		"Mark": {{"", true, Mark, 19, &wirepb.MarkRequest{}}, {"", false, Ack, 19, &wirepb.MarkReply{Index: 1001}}},
-		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7701", "10.0.0.2:7701"}}}, {"",
+		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420", "10.0.0.2:7420"}}}, {"",
 			false, Ack, 20, &wirepb.AdoptReply{}}},
 	}
 }

@@ -14,7 +14,8 @@ type Config struct {
 	Name        string        // shown to people, such as HOST/PID, which is the default
 	Queues      []string      // claimed from; task.DefaultQueue by default
 	Concurrency int           // handlers at once, 1 to task.MaxItems; 10 by default
-	Lease       time.Duration // of each task, renewed while it runs; task.DefaultLease, or what the cluster allows at least
+	Lease       time.Duration // of each task, renewed while it runs; task.DefaultLease,
+		or what the cluster allows at least
 	Wait        time.Duration // how long one claim waits for a task, at most task.MaxWait; 30 s by default
 
 	// ShutdownTimeout is how long Run waits for running handlers once its context has ended; 30 s by default, negative for
@@ -63,7 +64,8 @@ func (cfg Config) normal() (Config, error) {
 		return cfg, fmt.Errorf("%w: concurrency %d is not within 1 and %d", task.ErrInvalid, cfg.Concurrency, task.MaxItems)
 	}
 	claim := task.ClaimRequest{
-		Session: task.SessionID{1}, WorkerID: cfg.Name, Queues: cfg.Queues, Max: cfg.Concurrency, Wait: cfg.Wait, Lease: cfg.Lease,
+		Session: task.SessionID{1}, WorkerID: cfg.Name, Queues: cfg.Queues, Max: cfg.Concurrency, Wait: cfg.Wait,
+			Lease: cfg.Lease,
 	}
 	return cfg, claim.Validate()
 }

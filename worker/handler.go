@@ -10,8 +10,8 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// Handler runs one attempt of a task. A nil error is success with the result; any other is a failure, which is retried as
-// the task says, unless it is one of RetryAfter, Snooze, Discard or Reject. A panic is a failure.
+// Handler runs one attempt of a task. A nil error is success with the result; any other is a failure, which is retried
+// as the task says, unless it is one of RetryAfter, Snooze, Discard or Reject. A panic is a failure.
 type Handler func(ctx context.Context, t *task.Task) (result []byte, err error)
 
 // The causes for which a handler's context ends: see context.Cause.

@@ -88,7 +88,8 @@ func isFatal(err error) bool {
 // request is the next claim, for at most n tasks.
 func (r *run) request(n int) *task.ClaimRequest {
 	cfg := &r.w.cfg
-	req := &task.ClaimRequest{WorkerID: cfg.Name, Queues: cfg.Queues, Types: r.w.types(), Max: n, Wait: cfg.Wait, Lease: cfg.Lease}
+	req := &task.ClaimRequest{WorkerID: cfg.Name, Queues: cfg.Queues, Types: r.w.types(), Max: n, Wait: cfg.Wait,
+		Lease: cfg.Lease}
 	if req.Lease == 0 {
 		req.Lease = max(task.DefaultLease, r.w.c.Welcome().MinLease)
 	}

@@ -54,7 +54,8 @@ func (w *Worker) register(typ string, h Handler) {
 		return
 	}
 	w.mu.Unlock()
-	w.refuse(fmt.Errorf("%w: the handler of type %q is nil, is not the first one or comes after Run", task.ErrInvalid, typ))
+	w.refuse(fmt.Errorf("%w: the handler of type %q is nil, is not the first one or comes after Run", task.ErrInvalid,
+		typ))
 }
 
 func (w *Worker) refuse(err error) {

@@ -40,7 +40,8 @@ type Node struct {
 func Start(t testing.TB) *Node {
 	t.Helper()
 	n := &Node{
-		t: t, conns: make(map[*Conn]struct{}), answers: make(map[wire.Type]Answer), waiting: make(map[wire.Type]chan *Request),
+		t: t, conns: make(map[*Conn]struct{}), answers: make(map[wire.Type]Answer),
+		waiting: make(map[wire.Type]chan *Request),
 	}
 	n.addr = "127.0.0.1:0"
 	n.Listen()
