@@ -10,6 +10,7 @@ import (
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/haiku-queue/haiku/cluster"
 	"github.com/haiku-queue/haiku/config"
@@ -50,7 +51,8 @@ func run(args []string) int {
 
 // rootCommand sets started once the command line is known to be well-formed.
 func rootCommand(started *bool) *cobra.Command {
-	var file string
+	var file, profileDir string
+	var profileLocks bool
 	root := &cobra.Command{
 		Use: "haikud", Short: "Run one node of a Haiku cluster", Args: cobra.NoArgs, Version: buildinfo.Version(),
 		Long: "Run one node of a Haiku cluster.\n\n" +
@@ -63,13 +65,27 @@ func rootCommand(started *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return serve(cmd.Context(), cfg)
+			written, err := startProfiles(profileDir, profileLocks)
+			if err != nil {
+				return err
+			}
+			return errors.Join(serve(cmd.Context(), cfg), written.stop())
 		},
 	}
 	root.Flags().StringVar(&file, "config", os.Getenv("HAIKU_CONFIG"), "settings file (HAIKU_CONFIG)")
+	root.Flags().StringVar(&profileDir, "profile-dir", "", "folder to write profiles of this process to when it ends")
+	root.Flags().BoolVar(&profileLocks, "profile-locks", false, "with --profile-dir: profiles of waiting, too")
 	config.AddFlags(root.Flags())
+	hide(root.Flags(), "profile-dir", "profile-locks")
 	root.AddCommand(resetCommand())
 	return root
+}
+
+// hide keeps flags for those who work on Haiku out of the help.
+func hide(flags *pflag.FlagSet, names ...string) {
+	for _, name := range names {
+		flags.Lookup(name).Hidden = true
+	}
 }
 
 func resetCommand() *cobra.Command {

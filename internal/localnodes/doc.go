@@ -1,0 +1,8 @@
+// Package localnodes starts haikud processes of its own on free loopback ports, with their data in a temporary
+// directory, and takes both away again. `haiku bench --local` measures on such a cluster.
+//
+// The processes inherit the environment, so HAIKU_ variables set what the flags here do not. On Linux they die with the
+// process that started them, and what they use is read from /proc; elsewhere that is left out.
+//
+// Start returns a cluster whose nodes are all voters. Stop is idempotent. The methods are for one goroutine at a time.
+package localnodes
