@@ -14,8 +14,7 @@ type Config struct {
 	Name        string        // shown to people, such as HOST/PID, which is the default
 	Queues      []string      // claimed from; task.DefaultQueue by default
 	Concurrency int           // handlers at once, 1 to task.MaxItems; 10 by default
-	Lease       time.Duration // of each task, renewed while it runs; task.DefaultLease,
-		or what the cluster allows at least
+	Lease       time.Duration // of each task, renewed while it runs; task.DefaultLease, or more if the cluster asks for it
 	Wait        time.Duration // how long one claim waits for a task, at most task.MaxWait; 30 s by default
 
 	// ShutdownTimeout is how long Run waits for running handlers once its context has ended; 30 s by default, negative for
@@ -65,7 +64,7 @@ func (cfg Config) normal() (Config, error) {
 	}
 	claim := task.ClaimRequest{
 		Session: task.SessionID{1}, WorkerID: cfg.Name, Queues: cfg.Queues, Max: cfg.Concurrency, Wait: cfg.Wait,
-			Lease: cfg.Lease,
+		Lease: cfg.Lease,
 	}
 	return cfg, claim.Validate()
 }
