@@ -184,8 +184,13 @@ func (s *streamLayer) handshake(conn net.Conn) {
 		return
 	}
 	h, reason, err := s.receive(tracked)
-	if err != nil || reason != streamTaken {
-		s.log.Warn("raft stream refused", "remote", conn.RemoteAddr(), "from", h.from, "reason", reason, "error", err)
+	if err != nil {
+		s.log.Debug("raft stream ended in its handshake", "remote", conn.RemoteAddr(), "error", err)
+		tracked.Close()
+		return
+	}
+	if reason != streamTaken {
+		s.log.Warn("raft stream refused", "remote", conn.RemoteAddr(), "from", h.from, "reason", reason)
 		tracked.Close()
 		return
 	}

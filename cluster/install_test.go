@@ -1,0 +1,99 @@
+package cluster
+
+import (
+	"fmt"
+	"testing"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// contradicted is a cluster whose old leader was cut off, wrote entries that nobody else has, and finds the others with
+// a log that no longer reaches back to where both agree. It returns the last entry that all have and the last of the
+// old leader.
+func contradicted(t *testing.T, lonely, acknowledged int) (c *liveCluster, tasks []task.ID, old *testNode, agreed, last uint64) {
+	c = startCluster(t, 3, func(cfg *Config) {
+		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 2*time.Second, 2*time.Second, 2*time.Second
+		cfg.TrailingLogs = 1
+	})
+	tasks = c.submit(10)
+	old = c.leader()
+	others := c.followers()
+	agreed = old.raft.LastIndex()
+	for _, n := range others {
+		eventually(t, "both followers have the log", func() bool { return n.raft.LastIndex() == agreed })
+	}
+	c.net.isolate(old.ID(), ids(others...)...)
+	command, err := fsm.Encode(&fsm.Promote{Max: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry := append(fsm.AppendHeader(nil, old.raft.CurrentTerm(), time.Now()), command...)
+	for range lonely {
+		old.raft.Apply(entry, 0)
+	}
+	last = agreed + uint64(lonely)
+	eventually(t, "the lonely leader has written its entries", func() bool { return old.raft.LastIndex() >= last })
+
+	eventually(t, "another leader", func() bool { return c.leader() != old })
+	tasks = append(tasks, c.submit(acknowledged)...)
+	for _, n := range others {
+		eventually(t, "the others agree", func() bool { return n.AppliedIndex() >= c.leader().AppliedIndex() })
+		if err := n.cutLog(); err != nil {
+			t.Fatal(err)
+		}
+		if first, err := n.logs.FirstIndex(); err != nil || first <= agreed+1 {
+			t.Fatalf("log of %s begins at %d, the agreement ends at %d: %v", n.name, first, agreed, err)
+		}
+	}
+	return c, tasks, old, agreed, last
+}
+
+// TestSnapshotBeyondAContradictingLogClearsIt: what the old leader wrote alone must not stay in its log below the
+// snapshot, or it could hand it to a follower later.
+func TestSnapshotBeyondAContradictingLogClearsIt(t *testing.T) {
+	c, tasks, old, agreed, last := contradicted(t, 5, 40)
+	c.net.heal()
+	eventually(t, "the old leader has caught up", func() bool { return old.AppliedIndex() >= c.leader().AppliedIndex() })
+	eventually(t, fmt.Sprintf("entries %d to %d, which are of another past, are gone", agreed+1, last), func() bool {
+		first, err := old.logs.FirstIndex()
+		return err == nil && (first == 0 || first > last)
+	})
+	select {
+	case err := <-old.Done():
+		t.Errorf("the node ended: %v", err)
+	default:
+	}
+	c.sameState()
+	c.mustHave(tasks)
+}
+
+// TestSnapshotWithinAContradictingLogNeedsAFreshStart: Raft would reject what follows and be sent snapshots for ever
+// (hashicorp/raft#697). The node ends instead, and finds its place when it starts again.
+func TestSnapshotWithinAContradictingLogNeedsAFreshStart(t *testing.T) {
+	c, tasks, old, agreed, last := contradicted(t, 60, 5)
+	c.net.heal()
+	select {
+	case err := <-old.Done():
+		if err == nil {
+			t.Error("the node ended without a reason")
+		}
+	case <-time.After(patience):
+		t.Fatalf("the node goes on: applied %d, log up to %d", old.AppliedIndex(), old.raft.LastIndex())
+	}
+	c.crash(old)
+	c.start(old, nil)
+	tasks = append(tasks, c.submit(1)...) // it may still be sent a snapshot, which would jump over the mark of sameState
+	eventually(t, "the old leader has caught up", func() bool { return old.AppliedIndex() >= c.leader().AppliedIndex() })
+	for i := agreed + 1; i <= last; i++ {
+		var mine, its raft.Log
+		if old.logs.GetLog(i, &mine) == nil && c.leader().logs.GetLog(i, &its) == nil && mine.Term != its.Term {
+			t.Errorf("entry %d is of term %d, the leader's of term %d", i, mine.Term, its.Term)
+		}
+	}
+	c.sameState()
+	c.mustHave(tasks)
+}
