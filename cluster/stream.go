@@ -289,30 +289,6 @@ func (s *streamLayer) track(conn net.Conn, incoming bool) *stream {
 	return t
 }
 
-// stream is a connection that its layer closes at the end, for Raft's transport leaves some open.
-type stream struct {
-	net.Conn
-	layer    *streamLayer
-	incoming bool
-	surplus  bool // over the limit: told so, then closed
-	once     sync.Once
-	err      error
-}
-
-// Close closes the connection. It is idempotent.
-func (c *stream) Close() error {
-	c.once.Do(func() {
-		c.layer.mu.Lock()
-		delete(c.layer.streams, c)
-		if c.incoming {
-			c.layer.incoming--
-		}
-		c.layer.mu.Unlock()
-		c.err = c.Conn.Close()
-	})
-	return c.err
-}
-
 // advertised is an address as others dial it.
 type advertised string
 

@@ -56,15 +56,20 @@ func layer(t *testing.T, self, cluster member.ID, peers roster, edit func(*strea
 
 func address(s *streamLayer) raft.ServerAddress { return raft.ServerAddress(s.Addr().String()) }
 
-// deadlines remembers the last deadline set on a connection.
+// deadlines remembers the last deadlines set on a connection.
 type deadlines struct {
 	net.Conn
-	last time.Time
+	read, write time.Time
 }
 
-func (d *deadlines) SetDeadline(t time.Time) error {
-	d.last = t
-	return d.Conn.SetDeadline(t)
+func (d *deadlines) SetReadDeadline(t time.Time) error {
+	d.read = t
+	return d.Conn.SetReadDeadline(t)
+}
+
+func (d *deadlines) SetWriteDeadline(t time.Time) error {
+	d.write = t
+	return d.Conn.SetWriteDeadline(t)
 }
 
 func TestStreamCarriesBytesBothWays(t *testing.T) {
@@ -89,8 +94,8 @@ func TestStreamCarriesBytesBothWays(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if !dialed.last.IsZero() {
-		t.Errorf("the handshake left a deadline: %s", dialed.last)
+	if !dialed.read.IsZero() || !dialed.write.IsZero() {
+		t.Errorf("the handshake left a deadline: %s, %s", dialed.read, dialed.write)
 	}
 	for _, way := range [][2]net.Conn{{out, in}, {in, out}} {
 		if _, err := way[0].Write([]byte("haiku")); err != nil {
@@ -100,6 +105,52 @@ func TestStreamCarriesBytesBothWays(t *testing.T) {
 		if _, err := io.ReadFull(way[1], got); err != nil || string(got) != "haiku" {
 			t.Errorf("got %q: %v", got, err)
 		}
+	}
+}
+
+func TestStreamCountsItsTimeFromTheLastWrite(t *testing.T) {
+	here, there := net.Pipe()
+	defer there.Close()
+	go io.Copy(io.Discard, there)
+	conn := &deadlines{Conn: here}
+	s := &stream{Conn: conn, layer: &streamLayer{}}
+	defer s.Close()
+	near := func(what string, got time.Time, want time.Duration) {
+		t.Helper()
+		if left := time.Until(got); left > want || left < want-30*time.Second {
+			t.Errorf("%s: %s are left, want about %s", what, left, want)
+		}
+	}
+	write := func() {
+		t.Helper()
+		if _, err := s.Write([]byte("x")); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if write(); !conn.write.IsZero() || !conn.read.IsZero() {
+		t.Error("a write without deadline set one")
+	}
+	s.SetDeadline(time.Now().Add(50 * time.Second)) // of a request
+	s.readUntil, conn.read, conn.write = time.Now().Add(time.Second), time.Time{}, time.Time{}
+	write()
+	near("the next write", conn.write, 50*time.Second)
+	near("the answer", conn.read, 50*time.Second)
+
+	s.SetDeadline(time.Now().Add(3 * time.Hour)) // of a snapshot
+	write()
+	near("a write of a snapshot", conn.write, maxWriteTime)
+	near("its answer", conn.read, 3*time.Hour)
+
+	s.SetWriteDeadline(time.Now().Add(40 * time.Second)) // of a pipeline
+	s.SetReadDeadline(time.Now().Add(35 * time.Second))
+	conn.write = time.Time{}
+	write()
+	near("a write of a pipeline", conn.write, 40*time.Second)
+	near("its reader", conn.read, 35*time.Second)
+
+	s.SetDeadline(time.Time{})
+	if write(); !conn.write.IsZero() || !conn.read.IsZero() {
+		t.Error("a deadline is left")
 	}
 }
 
