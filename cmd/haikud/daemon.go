@@ -35,6 +35,7 @@ type daemon struct {
 	client *client.Client // to other nodes
 	node   *cluster.Node
 	adopt  chan []string // what the operator wants this node to join
+	failed bool          // the storage did: nothing can be closed in an orderly way
 }
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
@@ -62,6 +63,7 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) 
 		case errors.Is(err, cluster.ErrRestart):
 			return err
 		}
+		d.failed = true
 		return fmt.Errorf("storage failed: %w", err)
 	case addresses := <-d.adopt:
 		return &adoption{addresses: addresses}
@@ -98,8 +100,12 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	return nil
 }
 
-// close hands leadership on, lets clients finish, and lets go of everything in reverse order.
+// close hands leadership on, lets clients finish, and lets go of everything in reverse order. After a storage error the
+// end of the process does that: what hangs in the storage would hang this, too.
 func (d *daemon) close() error {
+	if d.failed {
+		return nil
+	}
 	var problems []error
 	if d.node != nil {
 		d.handOver()

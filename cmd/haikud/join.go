@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"os"
 	"strings"
 	"time"
 
@@ -39,7 +38,8 @@ func (d *daemon) belong(ctx context.Context) error {
 // join asks the cluster at the join addresses to take this node in, and keeps its id. Nodes that start together may have
 // to wait for each other: it tries again until the join timeout.
 func (d *daemon) join(ctx context.Context) error {
-	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
+	end := time.Now().Add(joinTimeout)
+	ctx, cancel := context.WithDeadline(ctx, end)
 	defer cancel()
 	tick := time.NewTicker(joinPause)
 	defer tick.Stop()
@@ -50,7 +50,7 @@ func (d *daemon) join(ctx context.Context) error {
 			d.log.Info("joining a cluster", "cluster", id, "through", through)
 			return d.dir.Assign(id)
 		}
-		if final == nil || !errors.Is(err, os.ErrDeadlineExceeded) { // the last try ends with the time, which says nothing
+		if final == nil || time.Now().Before(end) { // a try that the time ends says nothing
 			final = fmt.Errorf("join: no node at the join addresses takes this one in: %s", oneLine(err))
 		}
 		if refused(err) {
