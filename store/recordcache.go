@@ -23,7 +23,6 @@ func (c *recordCache) get(id task.ID) *task.Task {
 	}
 	t := c.old[id]
 	if t != nil {
-		delete(c.old, id)
 		c.put(t)
 	}
 	return t
