@@ -97,3 +97,38 @@ func TestSnapshotWithinAContradictingLogNeedsAFreshStart(t *testing.T) {
 	c.sameState()
 	c.mustHave(tasks)
 }
+
+// TestCatchUpOfLargeEntries: one request to a follower that was away can have 16 entries of 10 MiB.
+func TestCatchUpOfLargeEntries(t *testing.T) {
+	if testing.Short() {
+		t.Skip("writes a gigabyte")
+	}
+	c := startCluster(t, 3, func(cfg *Config) {
+		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 4*time.Second, 4*time.Second, 4*time.Second
+	})
+	away := c.followers()[0]
+	tasks := c.submit(1)
+	c.net.isolate(away.ID(), ids(c.nodes...)...)
+	for range 17 {
+		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, task.MaxPayload)}
+		eventually(t, "a large submit", func() bool {
+			receipts, err := c.leader().Submit(t.Context(), []task.Spec{spec}, false)
+			return err == nil && receipts[0].Err == nil
+		})
+		tasks = append(tasks, spec.ID)
+	}
+	logs := c.leader().logs
+	logs.mu.RLock()
+	held := logs.cache.bytes
+	logs.mu.RUnlock()
+	if held > logCacheBytes || held == 0 {
+		t.Errorf("the log's cache holds %d bytes", held)
+	}
+	c.net.heal()
+	eventually(t, "the node has caught up", func() bool { return away.AppliedIndex() >= c.leader().AppliedIndex() })
+	if first, err := away.logs.FirstIndex(); err != nil || first != 1 {
+		t.Errorf("it came by a snapshot: its log begins at %d, %v", first, err)
+	}
+	c.sameState()
+	c.mustHave(tasks)
+}
