@@ -41,11 +41,13 @@ type Dir struct {
 	node identity
 }
 
-// identity is node.json. It is replaced whole, by rename, and only ever gains the cluster id and the two facts.
+// identity is node.json. It is replaced whole, by rename, and only ever gains the cluster id and the three
+// facts.
 type identity struct {
 	Format    int       `json:"format"`
 	NodeID    member.ID `json:"node_id"`
 	ClusterID member.ID `json:"cluster_id"`
+	Founder   bool      `json:"founder"` // this node minted the cluster's id: the first start makes the first configuration
 	Started   bool      `json:"started"` // database and log were made: if they are missing now, they were lost
 	Left      bool      `json:"left"`    // the node left its cluster and may not come back under this id
 }
@@ -88,6 +90,13 @@ func (d *Dir) Assign(cluster member.ID) error {
 	}
 	next := d.node
 	next.ClusterID = cluster
+	return d.save(next)
+}
+
+// found makes the directory one of a new cluster, durably.
+func (d *Dir) found(cluster member.ID) error {
+	next := d.node
+	next.ClusterID, next.Founder = cluster, true
 	return d.save(next)
 }
 

@@ -73,7 +73,7 @@ func newNode(cfg Config) (*Node, error) {
 		if _, err := rand.Read(id[:]); err != nil {
 			return nil, fmt.Errorf("mint cluster id: %w", err)
 		}
-		if err := cfg.Dir.Assign(id); err != nil {
+		if err := cfg.Dir.found(id); err != nil {
 			return nil, err
 		}
 	}
@@ -161,9 +161,10 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	return nil
 }
 
-// bootstrap writes the first configuration of a new cluster: this node alone.
+// bootstrap writes the first configuration of a new cluster: this node alone. A node that was taken into a cluster and
+// ended before its first start never does, whatever it is told: it would be a second cluster under the first one's id.
 func (n *Node) bootstrap(cfg *raft.Config) error {
-	if !n.cfg.Bootstrap || n.cfg.Dir.Started() {
+	if !n.cfg.Dir.node.Founder || n.cfg.Dir.Started() {
 		return nil
 	}
 	err := raft.BootstrapCluster(cfg, n.logs, n.logs, n.snapshots, n.transport, raft.Configuration{Servers: []raft.Server{{

@@ -18,3 +18,21 @@ func TestSoloNodeLeadsAtOnce(t *testing.T) {
 	c.leader()
 	c.mustHave(acked)
 }
+
+// TestInterruptedJoinFoundsNothing: a node that was taken into a cluster, ended before its first start and is started
+// without a word of that cluster, as a solo node would be, must not found a second cluster under the first one's id.
+func TestInterruptedJoinFoundsNothing(t *testing.T) {
+	c := startCluster(t, 1, nil)
+	n := c.add()
+	var err error
+	if n.dir, err = OpenDir(n.path); err != nil {
+		t.Fatal(err)
+	}
+	if err := n.dir.Assign(c.nodes[0].ClusterID()); err != nil {
+		t.Fatal(err)
+	}
+	c.start(n, func(cfg *Config) { cfg.Bootstrap = true })
+	if servers := n.configuration().Servers; len(servers) != 0 {
+		t.Errorf("it has the configuration %v", servers)
+	}
+}
