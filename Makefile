@@ -22,7 +22,8 @@ build: deps ## build bin/haikud and bin/haiku
 	CGO_ENABLED=0 go build -o bin/haiku ./cmd/haiku
 
 run: build ## three nodes do a real job, the leader is killed half-way, every result is checked
-	go run ./scripts/run -bin bin
+	go build -o bin/tools/run ./scripts/run
+	bin/tools/run -bin bin
 
 test: deps ## run all tests
 	go test ./...
