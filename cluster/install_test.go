@@ -1,13 +1,16 @@
 package cluster
 
 import (
+	"bytes"
 	"fmt"
+	"io"
 	"testing"
 	"time"
 
 	"github.com/hashicorp/raft"
 
 	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -131,4 +134,42 @@ func TestCatchUpOfLargeEntries(t *testing.T) {
 	}
 	c.sameState()
 	c.mustHave(tasks)
+}
+
+// TestCloseInTheMiddleOfASnapshot: a node whose leader hangs while it sends a snapshot can still be stopped at once.
+func TestCloseInTheMiddleOfASnapshot(t *testing.T) {
+	c := startCluster(t, 2, nil)
+	n := c.followers()[0]
+	target := raft.ServerAddress(n.address)
+	trans := stockTransport(layer(t, member.ID{0xee}, n.ClusterID(), roster{target: n.ID()}, nil)).(*raft.NetworkTransport)
+	defer trans.Close()
+	req := raft.InstallSnapshotRequest{
+		RPCHeader:       raft.RPCHeader{ProtocolVersion: raft.ProtocolVersionMax, ID: []byte("x"), Addr: []byte("127.0.0.1:1")},
+		SnapshotVersion: 1, Term: n.raft.CurrentTerm() + 1, LastLogIndex: 1 << 40, LastLogTerm: 1, Size: 2 << 20,
+		Configuration: raft.EncodeConfiguration(n.configuration()), ConfigurationIndex: 1,
+	}
+	hang := make(chan struct{})
+	sent := make(chan error, 1)
+	go func() {
+		data := io.MultiReader(bytes.NewReader(make([]byte, 1<<20)), hanging(hang))
+		sent <- trans.InstallSnapshot("", target, &req, new(raft.InstallSnapshotResponse), data)
+	}()
+	eventually(t, "the snapshot is coming", func() bool { return len(names(t, n.snapshots.cfg.Dir)) == 1 })
+	begun := time.Now()
+	c.crash(n)
+	if took := time.Since(begun); took > stallAfter/2 {
+		t.Errorf("it took %s to stop", took)
+	}
+	close(hang)
+	if err := <-sent; err == nil {
+		t.Error("the snapshot was taken")
+	}
+}
+
+// hanging is a reader that gives nothing until it is closed.
+type hanging chan struct{}
+
+func (h hanging) Read([]byte) (int, error) {
+	<-h
+	return 0, io.ErrUnexpectedEOF
 }

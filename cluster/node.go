@@ -79,9 +79,11 @@ func (n *Node) shutDown() error {
 	}
 	n.cancel()
 	n.work.Wait() // while Raft runs: what is proposed when it ends may never be answered
-	err := n.raft.Shutdown().Error()
+	stopped := n.raft.Shutdown()
+	err := n.transport.Close() // before Raft is waited for, which may be in the middle of a snapshot
+	err = errors.Join(err, stopped.Error())
 	n.sessions.close()
-	err = errors.Join(err, n.transport.Close(), n.snapshots.Close(), n.logs.Close())
+	err = errors.Join(err, n.snapshots.Close(), n.logs.Close())
 	n.watchdog.Close()
 	return errors.Join(err, n.store.Close())
 }
