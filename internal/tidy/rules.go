@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/localnodes":   {"member", "client"},
 	"internal/buildinfo":    {},
 	"internal/fakenode":     {"task", "member", "wire", "internal/pb/wirepb"},
+	"internal/outage":       {}, // tests only
 	"internal/tidy":         {},
 }
 

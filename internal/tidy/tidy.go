@@ -38,7 +38,7 @@ func Check(root string) ([]Violation, error) {
 		}
 		rel = filepath.ToSlash(rel)
 		if entry.IsDir() {
-			if skipped(rel) {
+			if skipped(rel) || rel != "." && isModule(name) {
 				return filepath.SkipDir
 			}
 			return nil
@@ -63,6 +63,12 @@ func Check(root string) ([]Violation, error) {
 func skipped(dir string) bool {
 	base := path.Base(dir)
 	return dir == "bin" || base == "testdata" || base == "haiku-data" || base != "." && base != ".ci" && strings.HasPrefix(base, ".")
+}
+
+// isModule reports whether a folder is a module of its own, which has rules of its own.
+func isModule(dir string) bool {
+	_, err := os.Stat(filepath.Join(dir, "go.mod"))
+	return err == nil
 }
 
 type checker struct {

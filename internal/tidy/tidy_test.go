@@ -88,6 +88,26 @@ func TestPlantedViolations(t *testing.T) {
 	}
 }
 
+func TestModuleOfItsOwnIsSkipped(t *testing.T) {
+	root := t.TempDir()
+	plant(t, filepath.Join(root, "go.mod"), "module x\n")
+	plant(t, filepath.Join(root, "inner", "go.mod"), "module y\n")
+	plant(t, filepath.Join(root, "inner", "x.go"), "package inner\n")
+	plant(t, filepath.Join(root, "other", "x.go"), "package other\n")
+	found, err := Check(root)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, v := range found {
+		if !strings.HasPrefix(v.File, "other/") {
+			t.Errorf("found in another module: %s", v)
+		}
+	}
+	if len(found) == 0 {
+		t.Error("nothing was found in this module")
+	}
+}
+
 func TestMissingPackageDoc(t *testing.T) {
 	for name, doc := range map[string]string{"no doc.go": "", "no comment": "package task\n", "an empty word": "// Package task.\npackage task\n"} {
 		t.Run(name, func(t *testing.T) {
