@@ -3,7 +3,10 @@ package transport
 import (
 	"testing"
 
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/wire"
 )
 
 func TestSessionIsOpenAtTheLeader(t *testing.T) {
@@ -61,4 +64,28 @@ func TestPush(t *testing.T) {
 	p.receivePush(true)
 	p.works()
 	other.works() // and got nothing before it
+}
+
+// TestIdleWorkerIsSeenAgainAfterItsUpstreamBroke: a busy worker sends nothing, but the leader, the same or a new one, has
+// to see its session again soon, or it takes the leases back.
+func TestIdleWorkerIsSeenAgainAfterItsUpstreamBroke(t *testing.T) {
+	n := startPair(t, nil)
+	session := task.NewSessionID()
+	seen := func(b *fakeBroker, ever int) func() bool {
+		return func() bool { open, opened := b.connections(session); return open == 1 && opened == ever }
+	}
+	connectAs(t, n.followerS, session).call(wire.GetStats, new(wirepb.StatsRequest), new(wirepb.StatsReply))
+	eventually(t, "the session", seen(n.leader, 1))
+	for _, c := range n.leaderS.clients() {
+		c.net.Close()
+	}
+	eventually(t, "the session on a new upstream", seen(n.leader, 2))
+
+	next := newBroker()
+	next.members[member.ID{2}] = true
+	nextS := start(t, 3, next, nil)
+	n.follower.lead(nextS.Addr().String(), false)
+	eventually(t, "the session at the next leader", seen(next, 1))
+	n.follower.lead("", true)
+	eventually(t, "the session at the node itself", seen(n.follower, 1))
 }

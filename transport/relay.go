@@ -135,6 +135,40 @@ func (r *relay) connect(ctx context.Context, address string) (*upstream, error) 
 	return u, nil
 }
 
+// restore opens a new upstream after one has ended, without waiting for a request, if the client has a session: a worker
+// that is busy has nothing to send, and loses its leases when the leader sees no connection of its session. It is called
+// by a goroutine that r.wg counts.
+func (r *relay) restore() {
+	c := r.c
+	if c.client.Session.IsZero() {
+		return
+	}
+	r.wg.Add(1)
+	go func() {
+		defer r.wg.Done()
+		defer c.onPanic("upstream", func() { c.fail(errClosed) })
+		for {
+			changed := c.s.broker.LeaderChanged()
+			address, self := c.s.broker.Leader()
+			if self {
+				c.presence.begin(c)
+				return
+			}
+			if address != "" {
+				if _, err := r.connect(c.waits, address); err == nil {
+					return
+				}
+			}
+			select {
+			case <-changed:
+			case <-time.After(redialPause):
+			case <-c.waits.Done():
+				return
+			}
+		}
+	}()
+}
+
 // leaderIs ends an upstream, or the dialling of one, to a node that no longer leads. While no leader is known it is
 // kept: the old one may come back, and it says itself what it can no longer do.
 func (r *relay) leaderIs(address string, self bool) {

@@ -133,6 +133,7 @@ func (u *upstream) read(wg *sync.WaitGroup) {
 		u.c.settle(id)
 		u.c.nack(id, fmt.Errorf("%w: the connection to the leader ended", task.ErrUnknownOutcome), 1)
 	}
+	u.c.relay.restore()
 }
 
 func (u *upstream) pass() error {
