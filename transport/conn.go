@@ -147,15 +147,15 @@ func (c *conn) endPresence() {
 
 // beginDrain tells the client to go elsewhere. A member that relays is not told: its clients are well where they are.
 func (c *conn) beginDrain() {
-	c.endWaits(fmt.Errorf("%w: connect to another node", task.ErrShutdown))
 	c.mu.Lock()
 	c.draining = true
 	tell := c.greeted && c.client.Forwarded == nil
 	c.checkQuiet()
 	c.mu.Unlock()
 	if tell {
-		c.push(nil, true)
+		c.push(nil, true) // before the claims that wait are refused: so the client knows why
 	}
+	c.endWaits(fmt.Errorf("%w: connect to another node", task.ErrShutdown))
 }
 
 // stop ends the reading of further frames.
