@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The packages that compile no C: their race tests are quick.
-GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./internal/tidy/... ./cmd/haiku/...
+GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
 FUZZTIME ?= 10s
 
 .PHONY: help deps generate build run test check race fuzz clean
