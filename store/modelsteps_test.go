@@ -152,6 +152,7 @@ func (r *run) promote() {
 	}
 }
 
+// cancel cancels a waiting task, moves it to another priority, or unblocks it.
 func (r *run) cancel() {
 	open := r.model.ids(func(x *task.Task) bool { return x.Status == task.Pending || x.Status == task.Failed })
 	if len(open) == 0 {
@@ -159,11 +160,15 @@ func (r *run) cancel() {
 	}
 	id, now := rapid.SampledFrom(open).Draw(r.t, "open"), r.model.now()
 	unblock := r.model.tasks[id].WaitingFor > 0 && rapid.Bool().Draw(r.t, "unblock")
+	move, priority := rapid.Bool().Draw(r.t, "move"), task.Priority(rapid.IntRange(0, 3).Draw(r.t, "priority"))
 	r.change(id, func(x *task.Task) {
-		if x.UpdatedAt = now; unblock {
-			x.WaitingFor = 0
-		} else {
-			x.Status = task.Cancelled
+		switch {
+		case unblock:
+			x.UpdatedAt, x.WaitingFor = now, 0
+		case move:
+			x.Priority = priority
+		default:
+			x.UpdatedAt, x.Status = now, task.Cancelled
 		}
 	})
 }

@@ -112,26 +112,28 @@ func TestOpenRefusesMissingDatabase(t *testing.T) {
 		t.Fatal(err)
 	}
 	db := filepath.Join(cfg.Dir, firstDB)
-	for name, breakIt := range map[string]func() error{
-		"no CURRENT":  func() error { return os.Rename(filepath.Join(db, "CURRENT"), filepath.Join(db, "CURRENT.away")) },
-		"no database": func() error { return os.Rename(db, db+".away") },
-	} {
-		if err := breakIt(); err != nil {
-			t.Fatal(err)
-		}
+	refused := func(what string) {
+		t.Helper()
 		for _, create := range []bool{false, true} {
 			cfg.Create = create
 			if s, err := Open(cfg); err == nil {
 				s.Close()
-				t.Fatalf("%s, create %v: opened an empty database", name, create)
-			}
-		}
-		if name == "no CURRENT" {
-			if err := os.Rename(filepath.Join(db, "CURRENT.away"), filepath.Join(db, "CURRENT")); err != nil {
-				t.Fatal(err)
+				t.Fatalf("%s, create %v: opened an empty database", what, create)
 			}
 		}
 	}
+	rename := func(from, to string) {
+		t.Helper()
+		if err := os.Rename(from, to); err != nil {
+			t.Fatal(err)
+		}
+	}
+	current := filepath.Join(db, "CURRENT")
+	rename(current, current+".away")
+	refused("no CURRENT")
+	rename(current+".away", current)
+	rename(db, db+".away")
+	refused("no database")
 	os.RemoveAll(db)
 	if err := os.Rename(db+".away", db); err != nil {
 		t.Fatal(err)
