@@ -16,10 +16,18 @@ type faultNet struct {
 	wg sync.WaitGroup
 
 	mu      sync.Mutex
-	blocked map[[2]member.ID]bool // from, to
+	blocked map[[2]member.ID]bool  // from, to
+	held    map[held]chan struct{} // closed when what is held goes on
+	waiting map[held]int           // writes that are held
 	pipes   map[*pipe]struct{}
 	fronts  []net.Listener
 	closed  bool
+}
+
+// held is one direction of the streams that a node has opened: what it says, or the answers to it.
+type held struct {
+	dialer  member.ID
+	answers bool
 }
 
 // pipe is one proxied stream.
@@ -34,7 +42,8 @@ func (p *pipe) close() {
 }
 
 func newFaultNet(t *testing.T) *faultNet {
-	f := &faultNet{t: t, blocked: make(map[[2]member.ID]bool), pipes: make(map[*pipe]struct{})}
+	f := &faultNet{t: t, blocked: make(map[[2]member.ID]bool), pipes: make(map[*pipe]struct{}),
+		held: make(map[held]chan struct{}), waiting: make(map[held]int)}
 	t.Cleanup(f.close)
 	return f
 }
@@ -78,9 +87,58 @@ func (f *faultNet) relay(in net.Conn, back string) {
 		return
 	}
 	var both sync.WaitGroup
-	both.Go(func() { io.Copy(out, in); p.close() })
-	both.Go(func() { io.Copy(in, out); p.close() })
+	both.Go(func() { io.Copy(valve{f, held{p.from, false}, out}, in); p.close() })
+	both.Go(func() { io.Copy(valve{f, held{p.from, true}, in}, out); p.close() })
 	both.Wait()
+}
+
+// valve is a writer that waits while its direction is held.
+type valve struct {
+	f  *faultNet
+	of held
+	net.Conn
+}
+
+func (g valve) Write(b []byte) (int, error) {
+	g.f.mu.Lock()
+	open := g.f.held[g.of]
+	if open != nil {
+		g.f.waiting[g.of]++
+	}
+	g.f.mu.Unlock()
+	if open != nil {
+		<-open
+	}
+	return g.Conn.Write(b)
+}
+
+// hold keeps back what goes one way on the streams that a node has opened, as if the node at the end had been stopped.
+func (f *faultNet) hold(dialer member.ID, answers bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.held[held{dialer, answers}] = make(chan struct{})
+}
+
+// holds returns how many writes have been held.
+func (f *faultNet) holds(dialer member.ID, answers bool) int {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	return f.waiting[held{dialer, answers}]
+}
+
+// release lets everything go on that is held.
+func (f *faultNet) release() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.letGo()
+}
+
+// letGo is release with mu held.
+func (f *faultNet) letGo() {
+	for of, open := range f.held {
+		close(open)
+		delete(f.held, of)
+	}
 }
 
 func (f *faultNet) add(p *pipe) bool {
@@ -101,12 +159,17 @@ func (f *faultNet) drop(p *pipe) {
 
 // isolate cuts a node off from all others, both ways.
 func (f *faultNet) isolate(id member.ID, others ...member.ID) {
+	for _, other := range others {
+		f.cut(id, other)
+		f.cut(other, id)
+	}
+}
+
+// cut ends the streams that one node has opened to another, and lets it open no more.
+func (f *faultNet) cut(from, to member.ID) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	for _, other := range others {
-		f.blocked[[2]member.ID{id, other}] = true
-		f.blocked[[2]member.ID{other, id}] = true
-	}
+	f.blocked[[2]member.ID{from, to}] = true
 	for p := range f.pipes {
 		if f.blocked[[2]member.ID{p.from, p.to}] {
 			p.close()
@@ -123,6 +186,7 @@ func (f *faultNet) heal() {
 func (f *faultNet) close() {
 	f.mu.Lock()
 	f.closed = true
+	f.letGo()
 	for p := range f.pipes {
 		p.close()
 	}

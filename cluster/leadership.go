@@ -56,7 +56,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	}
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
-	l.verifier = newVerifier(n.raft)
+	l.verifier = newVerifier(l.ctx, n, l.term)
 	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}

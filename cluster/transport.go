@@ -22,6 +22,7 @@ const (
 type safeTransport struct {
 	*raft.NetworkTransport
 	progress catchUp
+	contacts *contacts
 }
 
 var (
@@ -38,7 +39,7 @@ type catchUp interface {
 
 // newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
 func newSafeTransport(layer raft.StreamLayer, progress catchUp, log hclog.Logger) *safeTransport {
-	return &safeTransport{progress: progress, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	return &safeTransport{progress: progress, contacts: newContacts(), NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  layer,
 		MaxPool: pooledConns,
 		Timeout: rpcTimeout,
@@ -48,6 +49,17 @@ func newSafeTransport(layer raft.StreamLayer, progress catchUp, log hclog.Logger
 
 // SetHeartbeatHandler does nothing: see safeTransport.
 func (t *safeTransport) SetHeartbeatHandler(func(raft.RPC)) {}
+
+// AppendEntries sends entries or a heartbeat, and notes that the follower accepted it.
+func (t *safeTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest,
+	resp *raft.AppendEntriesResponse) error {
+	begun := t.contacts.begin()
+	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
+	if err == nil && resp.Success {
+		t.contacts.accepted(id, args.Term, begun)
+	}
+	return err
+}
 
 // InstallSnapshot sends a snapshot and notes that the follower has it.
 func (t *safeTransport) InstallSnapshot(id raft.ServerID, target raft.ServerAddress, args *raft.InstallSnapshotRequest,

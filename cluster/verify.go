@@ -12,8 +12,17 @@ import (
 
 // verifier lets reads make sure, after they have read, that this node still led. Reads that come while a round of the
 // majority is under way share the next one.
+//
+// raft.VerifyLeader alone is not enough: it counts every answer that comes in after it was asked, however long ago the
+// follower gave it. After the process was stopped for a while (SIGSTOP, a frozen machine), answers from before are still
+// to be read, and another node may have led meanwhile. So a round counts only what was sent after its beginning.
 type verifier struct {
-	raft *raft.Raft
+	raft     *raft.Raft
+	self     raft.ServerID
+	term     uint64
+	contacts *contacts
+	members  func() raft.Configuration
+	ctx      context.Context // of the leadership
 
 	mu      sync.Mutex
 	changed *sync.Cond
@@ -22,8 +31,11 @@ type verifier struct {
 	done    sync.WaitGroup
 }
 
-func newVerifier(r *raft.Raft) *verifier {
-	v := &verifier{raft: r}
+// newVerifier starts a verifier of the leadership in a term, which ends ctx before it closes the verifier.
+func newVerifier(ctx context.Context, n *Node, term uint64) *verifier {
+	v := &verifier{
+		raft: n.raft, self: serverID(n.id), term: term, contacts: n.transport.contacts, members: n.configuration, ctx: ctx,
+	}
 	v.changed = sync.NewCond(&v.mu)
 	v.done.Go(v.run)
 	return v
@@ -67,10 +79,7 @@ func (v *verifier) run() {
 		v.mu.Unlock()
 		err := error(task.ErrNotLeader)
 		if !closed {
-			err = v.raft.VerifyLeader().Error()
-		}
-		if err != nil && !closed {
-			err = fmt.Errorf("%w: %w", task.ErrNotLeader, err)
+			err = v.round()
 		}
 		for _, answer := range round {
 			answer <- err
@@ -79,4 +88,17 @@ func (v *verifier) run() {
 			return
 		}
 	}
+}
+
+// round asks the followers. VerifyLeader has Raft send each of them a heartbeat at once, and sees a later term.
+func (v *verifier) round() error {
+	moment := v.contacts.begin()
+	err := v.raft.VerifyLeader().Error()
+	if err == nil {
+		err = v.contacts.await(v.ctx, v.self, v.term, moment, v.members)
+	}
+	if err != nil {
+		return fmt.Errorf("%w: %w", task.ErrNotLeader, err)
+	}
+	return nil
 }
