@@ -29,14 +29,20 @@ type Config struct {
 // Nodes is a cluster of child processes.
 type Nodes struct {
 	dir    string
+	keep   bool // what is in dir when the processes have ended
 	list   []*node
 	client *client.Client
 }
 
+// ErrStatesDiffer: the nodes do not have the same state at the same index of the log.
+var ErrStatesDiffer = errors.New("the states differ")
+
 type node struct {
 	name    string
 	address string
-	*process
+	binary  string
+	args    []string
+	*Process
 }
 
 // Find returns the haikud beside this program, or else the one in PATH.
@@ -109,12 +115,37 @@ func (n *Nodes) start(cfg Config, addresses []string, i int) error {
 	if cfg.ProfileDir != "" {
 		args = append(args, "--profile-dir", filepath.Join(cfg.ProfileDir, name))
 	}
-	p, err := startProcess(n.dir, name, cfg.Binary, args...)
-	if err != nil {
-		return err
+	n.list = append(n.list, &node{name: name, address: addresses[i], binary: cfg.Binary, args: args})
+	return n.Restart(i)
+}
+
+// Restart starts a node that has ended.
+func (n *Nodes) Restart(i int) (err error) {
+	one := n.list[i]
+	one.Process, err = StartProcess(n.dir, one.name, one.binary, one.args...)
+	return err
+}
+
+// Kill ends a node as a crash would. Its data stays.
+func (n *Nodes) Kill(i int) error { return n.list[i].Kill() }
+
+// Leader returns the place in Addresses of the node that leads, once there is one.
+func (n *Nodes) Leader(ctx context.Context) (int, error) {
+	tick := time.NewTicker(pollPause)
+	defer tick.Stop()
+	for {
+		status, err := n.client.Status(ctx)
+		for i, one := range n.list {
+			if err == nil && one.address == status.LeaderAddress {
+				return i, nil
+			}
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return 0, fmt.Errorf("wait for a leader: %w", context.Cause(ctx))
+		}
 	}
-	n.list = append(n.list, &node{name: name, address: addresses[i], process: p})
-	return nil
 }
 
 // freeAddresses finds loopback ports that nobody listens on.
@@ -170,11 +201,20 @@ func (n *Nodes) Addresses() []string {
 	return addresses
 }
 
+// Client talks to the nodes; it knows all of them. It is closed by Stop.
+func (n *Nodes) Client() *client.Client { return n.client }
+
+// Name is what a node is called.
+func (n *Nodes) Name(i int) string { return n.list[i].name }
+
+// Keep has Stop leave the nodes' data and logs where they are.
+func (n *Nodes) Keep() { n.keep = true }
+
 // Dir is the folder of the nodes' data and logs.
 func (n *Nodes) Dir() string { return n.dir }
 
-// StateHash has every node compute its state hash at one index of the log and returns it. The error says so if they
-// differ.
+// StateHash has every node compute its state hash at one index of the log and returns it. The error
+// wraps ErrStatesDiffer if they differ.
 func (n *Nodes) StateHash(ctx context.Context) (string, error) {
 	index, err := n.client.Mark(ctx)
 	if err != nil {
@@ -195,22 +235,27 @@ func (n *Nodes) StateHash(ctx context.Context) (string, error) {
 	}
 	for i, hash := range hashes {
 		if hash != hashes[0] {
-			return "", fmt.Errorf("the states differ at index %d: %s has %s, %s has %s",
-				index, n.list[0].name, hashes[0], n.list[i].name, hash)
+			return "", fmt.Errorf("%w at index %d: %s has %s, %s has %s",
+				ErrStatesDiffer, index, n.list[0].name, hashes[0], n.list[i].name, hash)
 		}
 	}
 	return hashes[0], nil
 }
 
-// Stop ends the processes and removes their data. The error says which did not end well.
+// Stop ends the processes and removes their data, unless Keep was called. The error says which did not end well.
 func (n *Nodes) Stop() error {
 	var problems []error
 	if n.client != nil {
 		n.client.Close()
 	}
 	for i := len(n.list) - 1; i >= 0; i-- {
-		problems = append(problems, n.list[i].stop())
+		if n.list[i].Process != nil {
+			problems = append(problems, n.list[i].Process.Stop())
+		}
 	}
 	n.list = nil
-	return errors.Join(append(problems, os.RemoveAll(n.dir))...)
+	if !n.keep {
+		problems = append(problems, os.RemoveAll(n.dir))
+	}
+	return errors.Join(problems...)
 }

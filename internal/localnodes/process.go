@@ -13,8 +13,8 @@ import (
 // stopGrace is how long a process may take to go down in an orderly way.
 const stopGrace = 20 * time.Second
 
-// process is one child with its output in a file. It has a group of its own, so a Ctrl-C reaches it only through us.
-type process struct {
+// Process is one child with its output in a file. It has a group of its own, so a Ctrl-C reaches it only through us.
+type Process struct {
 	name string
 	cmd  *exec.Cmd
 	log  string
@@ -22,9 +22,10 @@ type process struct {
 	err  error         // of Wait; read after done
 }
 
-func startProcess(dir, name, program string, args ...string) (*process, error) {
-	p := &process{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
-	log, err := os.Create(p.log)
+// StartProcess starts a program whose output goes to NAME.log in a folder, behind what is there.
+func StartProcess(dir, name, program string, args ...string) (*Process, error) {
+	p := &Process{name: name, log: filepath.Join(dir, name+".log"), done: make(chan struct{})}
+	log, err := os.OpenFile(p.log, os.O_CREATE|os.O_APPEND|os.O_WRONLY, 0o600)
 	if err != nil {
 		return nil, err
 	}
@@ -42,8 +43,8 @@ func startProcess(dir, name, program string, args ...string) (*process, error) {
 	return p, nil
 }
 
-// stop asks the process to end and waits. The error says that it did not, or not with exit code 0.
-func (p *process) stop() error {
+// Stop asks the process to end and waits. The error says that it did not, or not with exit code 0.
+func (p *Process) Stop() error {
 	select {
 	case <-p.done:
 		return p.ended()
@@ -58,13 +59,21 @@ func (p *process) stop() error {
 	case <-p.done:
 		return p.ended()
 	case <-timer.C:
-		err := p.cmd.Process.Kill()
-		<-p.done
+		err := p.Kill()
 		return errors.Join(fmt.Errorf("%s did not stop within %s", p.name, stopGrace), err)
 	}
 }
 
-func (p *process) ended() error {
+// Kill ends the process as a crash would.
+func (p *Process) Kill() error {
+	if err := p.cmd.Process.Kill(); err != nil {
+		return fmt.Errorf("kill %s: %w", p.name, err)
+	}
+	<-p.done
+	return nil
+}
+
+func (p *Process) ended() error {
 	if p.err != nil {
 		return fmt.Errorf("%s: %w; the end of its log:\n%s", p.name, p.err, lastLines(p.log))
 	}
@@ -72,7 +81,7 @@ func (p *process) ended() error {
 }
 
 // alive fails if the process has ended although nobody asked it to.
-func (p *process) alive() error {
+func (p *Process) alive() error {
 	select {
 	case <-p.done:
 		return errors.Join(fmt.Errorf("%s has ended by itself", p.name), p.ended())

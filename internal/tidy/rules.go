@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "internal/bench", "internal/localnodes", "internal/buildinfo"},
 	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/buildinfo"},
-	"scripts/run":           {"task", "member", "client"},
+	"scripts/run":           {"task", "client", "internal/localnodes"},
 	"internal/bench":        {"task", "member", "client", "internal/localnodes", "internal/buildinfo"},
 	"internal/localnodes":   {"member", "client"},
 	"internal/buildinfo":    {},

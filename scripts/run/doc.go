@@ -6,5 +6,5 @@
 // result is compared with what sha256sum says when it is run without Haiku, and the nodes' state hashes with each other.
 // Anything lost, wrong or completed twice makes the exit code 1.
 //
-// nodes.go and process.go start and stop processes, job.go submits and watches, verify.go compares, report.go prints.
+// job.go submits, watches and disturbs, verify.go compares, report.go prints; package localnodes runs the processes.
 package main

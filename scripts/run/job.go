@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/localnodes"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -20,7 +21,7 @@ const (
 
 // job is the work that the cluster does, and what was seen of it.
 type job struct {
-	nodes    *nodes
+	nodes    *localnodes.Nodes
 	through  *client.Client // at a follower
 	specs    []task.Spec
 	say      func(format string, args ...any)
@@ -35,7 +36,7 @@ type job struct {
 	moved        chan struct{} // closed and renewed when one of these changes
 }
 
-func newJob(n *nodes, through *client.Client, files []string, say func(string, ...any)) *job {
+func newJob(n *localnodes.Nodes, through *client.Client, files []string, say func(string, ...any)) *job {
 	j := &job{nodes: n, through: through, say: say, moved: make(chan struct{})}
 	for i, path := range files {
 		priority := task.Priority(i * 37 % 256)
@@ -126,16 +127,16 @@ func (j *job) disturb(ctx context.Context) error {
 	if err := j.watch(ctx, len(j.specs)/2); err != nil {
 		return err
 	}
-	leader, _, err := j.nodes.leader(ctx)
+	leader, err := j.nodes.Leader(ctx)
 	if err != nil {
 		return err
 	}
-	at, err := leader.kill()
-	if err != nil {
+	at := time.Now()
+	if err := j.nodes.Kill(leader); err != nil {
 		return err
 	}
 	j.change(func() { j.killed = at })
-	j.say("killed the leader, %s at %s", leader.name, leader.address)
+	j.say("killed the leader, %s at %s", j.nodes.Name(leader), j.nodes.Addresses()[leader])
 	if err := j.until(ctx, func() bool { return j.failover > 0 }); err != nil {
 		return err
 	}
@@ -143,10 +144,10 @@ func (j *job) disturb(ctx context.Context) error {
 	if err := j.watch(ctx, len(j.specs)*3/4); err != nil {
 		return err
 	}
-	if err := j.nodes.start(leader); err != nil {
+	if err := j.nodes.Restart(leader); err != nil {
 		return err
 	}
-	j.say("started %s again", leader.name)
+	j.say("started %s again", j.nodes.Name(leader))
 	return j.watch(ctx, len(j.specs))
 }
 
@@ -181,6 +182,6 @@ func (j *job) watch(ctx context.Context, until int) error {
 func (j *job) ask(ctx context.Context) (task.QueueCounts, error) {
 	ctx, cancel := context.WithTimeout(ctx, askTimeout)
 	defer cancel()
-	stats, err := j.nodes.client.Stats(ctx)
+	stats, err := j.nodes.Client().Stats(ctx)
 	return stats.Total, err
 }

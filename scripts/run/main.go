@@ -8,12 +8,15 @@ import (
 	"os"
 	"os/signal"
 	"path/filepath"
+	"slices"
+	"strings"
 	"syscall"
 	"time"
 
 	"github.com/mattn/go-isatty"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/localnodes"
 )
 
 const (
@@ -38,42 +41,31 @@ func main() {
 
 func say(format string, args ...any) { fmt.Printf(format+"\n", args...) }
 
-// run does the job in a fresh directory, which stays only if something went wrong.
+// run does the job on a fresh cluster, whose data and logs stay only if something went wrong, and not
+// if it was interrupted.
 func run(ctx context.Context, bin string, limit int) (err error) {
-	bin, err = filepath.Abs(bin)
-	if err != nil {
-		return err
-	}
-	dir, err := os.MkdirTemp("", "haiku-run-")
-	if err != nil {
-		return err
-	}
-	defer func() {
-		if err != nil {
-			err = fmt.Errorf("%w\ndata and logs are in %s", err, dir)
-			return
-		}
-		err = os.RemoveAll(dir)
-	}()
 	files, err := sourceFiles(ctx)
 	if err != nil {
 		return err
 	}
 	if len(files) < minimum {
-		return fmt.Errorf("Go's source tree has %d files, at least %d are needed", len(files), minimum)
+		return fmt.Errorf("the source tree of Go has %d files, at least %d are needed", len(files), minimum)
 	}
 	if limit > 0 {
 		files = files[:min(limit, len(files))]
 	}
-	n, err := newNodes(dir, filepath.Join(bin, "haikud"), nodeCount)
+	n, err := localnodes.Start(ctx, localnodes.Config{Binary: filepath.Join(bin, "haikud"), Count: nodeCount})
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, n.stop()) }()
-	if err := n.startAll(ctx); err != nil {
-		return err
-	}
-	say("three nodes are up at %s", n.addresses())
+	defer func() {
+		if err != nil && ctx.Err() == nil {
+			n.Keep()
+			err = fmt.Errorf("%w\ndata and logs are in %s", err, n.Dir())
+		}
+		err = errors.Join(err, n.Stop())
+	}()
+	say("three nodes are up at %s", strings.Join(n.Addresses(), ","))
 	if err := work(ctx, n, filepath.Join(bin, "haiku"), files); err != nil {
 		return err
 	}
@@ -84,18 +76,19 @@ func run(ctx context.Context, bin string, limit int) (err error) {
 }
 
 // work has workers at all nodes do one task a file, and checks what they did.
-func work(ctx context.Context, n *nodes, haiku string, files []string) (err error) {
+func work(ctx context.Context, n *localnodes.Nodes, haiku string, files []string) (err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, timeLimit, fmt.Errorf("the job took longer than %s", timeLimit))
 	defer cancel()
 	sums, err := expectedSums(ctx, files)
 	if err != nil {
 		return err
 	}
-	_, follower, err := n.leader(ctx)
+	leader, err := n.Leader(ctx)
 	if err != nil {
 		return err
 	}
-	through, err := client.New(client.Config{Addrs: []string{follower.address}, Name: "make-run", RetryFor: time.Minute, Stay: true})
+	follower := (leader + 1) % nodeCount
+	through, err := client.New(client.Config{Addrs: n.Addresses()[follower : follower+1], Name: "make-run", RetryFor: time.Minute, Stay: true})
 	if err != nil {
 		return err
 	}
@@ -105,7 +98,7 @@ func work(ctx context.Context, n *nodes, haiku string, files []string) (err erro
 	if err != nil {
 		return err
 	}
-	say("submitting %d tasks through %s, a follower; %d workers run sha256sum", len(files), follower.name, len(workers))
+	say("submitting %d tasks through %s, a follower; %d workers run sha256sum", len(files), n.Name(follower), len(workers))
 	j := newJob(n, through, files, say)
 	if err := j.run(ctx); err != nil {
 		return err
@@ -121,11 +114,13 @@ func work(ctx context.Context, n *nodes, haiku string, files []string) (err erro
 }
 
 // startWorkers starts one worker for each node. It knows the others too, for when its own is gone.
-func startWorkers(n *nodes, haiku string) ([]*process, error) {
-	var workers []*process
-	for i, one := range n.list {
-		w, err := start(n.dir, fmt.Sprintf("worker%d", i+1), haiku, "worker", "run", "--addr", n.addressesFrom(i),
-			"--stay", "--type", taskType, "--name", "at-"+one.name, "--concurrency", fmt.Sprint(concurrency), "--exec", command)
+func startWorkers(n *localnodes.Nodes, haiku string) ([]*localnodes.Process, error) {
+	var workers []*localnodes.Process
+	addresses := n.Addresses()
+	for i := range addresses {
+		own := strings.Join(slices.Concat(addresses[i:], addresses[:i]), ",")
+		w, err := localnodes.StartProcess(n.Dir(), fmt.Sprintf("worker%d", i+1), haiku, "worker", "run", "--addr", own,
+			"--stay", "--type", taskType, "--name", "at-"+n.Name(i), "--concurrency", fmt.Sprint(concurrency), "--exec", command)
 		if err != nil {
 			return workers, err
 		}
@@ -134,23 +129,23 @@ func startWorkers(n *nodes, haiku string) ([]*process, error) {
 	return workers, nil
 }
 
-func stopWorkers(workers []*process) error {
+func stopWorkers(workers []*localnodes.Process) error {
 	var problems []error
 	for _, w := range workers {
-		problems = append(problems, w.stop())
+		problems = append(problems, w.Stop())
 	}
 	return errors.Join(problems...)
 }
 
 // leaveRunning says how to use the cluster and waits for Ctrl-C.
-func leaveRunning(ctx context.Context, n *nodes) {
+func leaveRunning(ctx context.Context, n *localnodes.Nodes) {
 	say(`
 The cluster stays up until Ctrl-C. In another terminal:
   export HAIKU_ADDR=%s
   bin/haiku cluster members
   bin/haiku task list --limit 5
   bin/haiku worker run --type hello --exec 'tr a-z A-Z' &
-  bin/haiku task submit hello --payload world --wait`, n.addresses())
+  bin/haiku task submit hello --payload world --wait`, strings.Join(n.Addresses(), ","))
 	<-ctx.Done()
 	say("\nstopping")
 }

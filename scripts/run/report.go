@@ -23,11 +23,11 @@ failover time     %s (leader killed to next acknowledged submit)
 tasks/s           %.0f (%s)
 equal state       %s
 `, j.acknowledged, f.tasks-len(f.lost), f.attempts, len(f.lost), len(f.mismatched), len(f.twice),
-		j.failover.Round(time.Millisecond), float64(f.tasks)/took.Seconds(), took.Round(100*time.Millisecond), equality(f, len(j.nodes.list)))
+		j.failover.Round(time.Millisecond), float64(f.tasks)/took.Seconds(), took.Round(100*time.Millisecond), equality(f))
 	for _, problem := range [...]struct {
 		what  string
 		which []string
-	}{{"lost", f.lost}, {"mismatched", f.mismatched}, {"completed twice", f.twice}, {"other state", f.unequal}} {
+	}{{"lost", f.lost}, {"mismatched", f.mismatched}, {"completed twice", f.twice}} {
 		for i, name := range problem.which {
 			if i == 10 {
 				fmt.Fprintf(w, "%s: and %d more\n", problem.what, len(problem.which)-i)
@@ -47,9 +47,9 @@ equal state       %s
 	return f.good()
 }
 
-func equality(f *findings, nodes int) string {
-	if len(f.unequal) > 0 {
-		return "NO"
+func equality(f *findings) string {
+	if f.unequal != "" {
+		return "NO: " + f.unequal
 	}
-	return fmt.Sprintf("yes, on all %d nodes", nodes)
+	return "yes, on all nodes"
 }

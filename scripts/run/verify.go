@@ -2,8 +2,10 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
+	"github.com/haiku-queue/haiku/internal/localnodes"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -14,11 +16,11 @@ type findings struct {
 	lost       []string // acknowledged, but missing or not completed
 	mismatched []string // with another result than sha256sum's
 	twice      []string // completed more than once
-	unequal    []string // nodes whose state differs from the first one's
+	unequal    string   // how the nodes' states differ; empty if they do not
 }
 
 func (f *findings) good() bool {
-	return len(f.lost)+len(f.mismatched)+len(f.twice)+len(f.unequal) == 0
+	return len(f.lost)+len(f.mismatched)+len(f.twice) == 0 && f.unequal == ""
 }
 
 // verify reads every task back, compares it with what sha256sum printed, and the nodes with each other.
@@ -27,7 +29,7 @@ func (j *job) verify(ctx context.Context, sums map[string]string) (*findings, er
 	found := make(map[task.ID]*task.Task, len(j.specs))
 	filter := task.Filter{Type: taskType, Limit: 500, WithPayload: true}
 	for {
-		page, err := j.nodes.client.List(ctx, filter)
+		page, err := j.nodes.Client().List(ctx, filter)
 		if err != nil {
 			return nil, fmt.Errorf("list: %w", err)
 		}
@@ -47,17 +49,11 @@ func (j *job) verify(ctx context.Context, sums map[string]string) (*findings, er
 	for i := range j.specs {
 		f.check(&j.specs[i], found[j.specs[i].ID], sums)
 	}
-	hashes, err := j.nodes.stateHashes(ctx)
-	if err != nil {
-		return nil, err
+	_, err := j.nodes.StateHash(ctx)
+	if errors.Is(err, localnodes.ErrStatesDiffer) {
+		f.unequal, err = err.Error(), nil
 	}
-	first := hashes[j.nodes.list[0].name]
-	for _, one := range j.nodes.list {
-		if hashes[one.name] != first {
-			f.unequal = append(f.unequal, one.name)
-		}
-	}
-	return f, nil
+	return f, err
 }
 
 // check compares one task with what became of it.

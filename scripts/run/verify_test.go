@@ -54,7 +54,7 @@ func TestReportFails(t *testing.T) {
 	fresh := func() (*job, *findings) {
 		now := time.Now()
 		return &job{
-			nodes: &nodes{list: []*node{{}, {}, {}}}, specs: make([]task.Spec, 2), acknowledged: 2,
+			specs: make([]task.Spec, 2), acknowledged: 2,
 			started: now.Add(-time.Second), finished: now, failover: time.Second,
 		}, &findings{tasks: 2, attempts: 3}
 	}
@@ -62,7 +62,7 @@ func TestReportFails(t *testing.T) {
 		"slow failover":    func(j *job, _ *findings) { j.failover = maxFailover + 1 },
 		"no submit left":   func(j *job, _ *findings) { j.acknowledged = 1 },
 		"a task too many":  func(_ *job, f *findings) { f.tasks = 3 },
-		"a node is behind": func(_ *job, f *findings) { f.unequal = []string{"node2"} },
+		"a node is behind": func(_ *job, f *findings) { f.unequal = "node2 differs" },
 		"a lost one":       func(_ *job, f *findings) { f.lost = []string{"/f"} },
 	} {
 		t.Run(name, func(t *testing.T) {
