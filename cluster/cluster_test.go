@@ -117,7 +117,7 @@ func (c *liveCluster) anyLeader() *Node {
 func TestEmptyNodeJoinsAfterTheLogWasCut(t *testing.T) {
 	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs = 1 })
 	acked := c.submit(50)
-	big := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, task.MaxPayload)}
+	big := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, largePayload)}
 	c.mustSubmit(big)
 	acked = append(acked, big.ID)
 	for _, n := range c.nodes {
@@ -138,7 +138,7 @@ func TestEmptyNodeJoinsAfterTheLogWasCut(t *testing.T) {
 	c.sameState()
 	c.mustHave(acked)
 	got, _, err := fourth.Get(t.Context(), task.Query{IDs: []task.ID{big.ID}, WithPayload: true, Stale: true})
-	if err != nil || len(got) != 1 || len(got[0].Payload) != task.MaxPayload {
+	if err != nil || len(got) != 1 || len(got[0].Payload) != largePayload {
 		t.Fatalf("the big payload did not come over: %v", err)
 	}
 	acked = append(acked, c.submit(5)...)

@@ -113,7 +113,7 @@ func TestCatchUpOfLargeEntries(t *testing.T) {
 	tasks := c.submit(1)
 	c.net.isolate(away.ID(), ids(c.nodes...)...)
 	for range 17 {
-		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, task.MaxPayload)}
+		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, largePayload)}
 		eventually(t, "a large submit", func() bool {
 			receipts, err := c.leader().Submit(t.Context(), []task.Spec{spec}, false)
 			return err == nil && receipts[0].Err == nil
