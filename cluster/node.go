@@ -35,6 +35,7 @@ type Node struct {
 	endings  *endings
 	marks    *marks
 	joining  sync.Mutex // held by the one join that changes the membership
+	tuning   sync.Mutex // held while Raft's settings are changed
 
 	mu         sync.Mutex
 	leadership *leadership   // nil unless this node leads and has caught up
@@ -65,7 +66,7 @@ func (n *Node) fatal(err error) {
 }
 
 // Close hands leadership on if this node leads others, stops everything in reverse order and waits for it. It is
-// idempotent. After a storage error it does not wait for Raft, whose goroutines may hang in that storage.
+// idempotent. After a storage error it may hang where that storage hangs: then the process should end without it.
 func (n *Node) Close() error {
 	n.closed.Do(func() { n.result = n.shutDown() })
 	return n.result

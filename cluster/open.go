@@ -26,10 +26,11 @@ var (
 )
 
 const (
-	maxAppendEntries = 16 // of one RPC: the only lever on its size
-	storeName        = "store"
-	logName          = "raft.db"
-	snapshotsName    = "snapshots"
+	maxAppendEntries  = 16        // of one RPC: the only lever on its size
+	snapshotBandwidth = 256 << 20 // bytes a second of all outgoing snapshots together
+	storeName         = "store"
+	logName           = "raft.db"
+	snapshotsName     = "snapshots"
 )
 
 // Open starts the node of a data directory: the one it was, or, in a directory that was never started, a new one. A
@@ -112,6 +113,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	opened.add(n.logs.Close)
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
 		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
+		Bandwidth: snapshotBandwidth,
 		OnFatal: n.fatal, OnStale: n.onStale, OnStall: func() { n.streams.closeStreams() },
 	})
 	if err != nil {
@@ -139,7 +141,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID, cfg.Logger = serverID(n.id), logger
-	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = n.cfg.HeartbeatTimeout, n.cfg.ElectionTimeout, n.cfg.LeaderLeaseTimeout
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = n.cfg.HeartbeatTimeout+1, n.cfg.ElectionTimeout+1, n.cfg.LeaderLeaseTimeout // see look
 	cfg.MaxAppendEntries, cfg.BatchApplyCh = maxAppendEntries, true
 	cfg.SnapshotThreshold, cfg.SnapshotInterval = math.MaxUint64, n.cfg.SnapshotInterval // the log is cut by n.cutLogs
 	cfg.TrailingLogs, cfg.NoSnapshotRestoreOnStart = n.cfg.TrailingLogs, true
@@ -157,6 +159,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.observe(n.ctx, changes) })
 	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
 	n.work.Go(func() { n.cutLogs(n.ctx) })
+	if false {n.suspect(n.ctx)}; //n.work.Go(func() { n.suspect(n.ctx) })
 	n.work.Go(n.electSelf)
 	return nil
 }
