@@ -5,6 +5,7 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"io/fs"
 	"net"
 	"os"
 	"os/exec"
@@ -34,6 +35,10 @@ func withBinaries(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
+	if err := lookAtSources(); err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		return 1
+	}
 	for _, name := range [...]string{"haikud", "haiku"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./"+name)
 		build.Stderr = os.Stderr
@@ -47,6 +52,23 @@ func withBinaries(run func() int) int {
 		return 1
 	}
 	return run()
+}
+
+// lookAtSources has the test depend on every Go file of the repository. The binaries are built by a command, of which
+// the Go tool knows nothing: it would take the result of an older build from its cache.
+func lookAtSources() error {
+	return filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		if entry.IsDir() && path != ".." && strings.HasPrefix(entry.Name(), ".") {
+			return filepath.SkipDir
+		}
+		if filepath.Ext(path) == ".go" || entry.Name() == "go.mod" {
+			_, err = os.Stat(path)
+		}
+		return err
+	})
 }
 
 // TestScripts runs testdata/*.txt. Beside testscript's own commands they have:
