@@ -114,7 +114,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
 		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
 		Bandwidth: snapshotBandwidth,
-		OnFatal: n.fatal, OnStale: n.onStale, OnStall: func() { n.streams.closeStreams() },
+		OnFatal:   n.fatal, OnStale: n.onStale, OnStall: func() { n.streams.closeStreams() },
 	})
 	if err != nil {
 		return fmt.Errorf("open snapshots: %w", err)
@@ -159,7 +159,9 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.observe(n.ctx, changes) })
 	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
 	n.work.Go(func() { n.cutLogs(n.ctx) })
-	if false {n.suspect(n.ctx)}; //n.work.Go(func() { n.suspect(n.ctx) })
+	if false {
+		n.suspect(n.ctx)
+	} //n.work.Go(func() { n.suspect(n.ctx) })
 	n.work.Go(n.electSelf)
 	return nil
 }
