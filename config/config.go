@@ -13,7 +13,8 @@ type Config struct {
 	NodeName  string   `key:"node_name" flag:"node-name"`
 	Insecure  bool     `key:"insecure" flag:"insecure"`
 
-	DedupWindow time.Duration `key:"dedup_window" min:"1m" max:"720h"`
+	DedupWindow  time.Duration `key:"dedup_window" min:"1m" max:"720h"`
+	SessionGrace time.Duration `key:"session_grace" min:"0s" max:"10m"`
 
 	Log    Log    `key:"log"`
 	Raft   Raft   `key:"raft"`
@@ -33,20 +34,27 @@ type Raft struct {
 	ElectionTimeout    time.Duration `key:"election_timeout" min:"100ms" max:"60s"`
 	LeaderLeaseTimeout time.Duration `key:"leader_lease_timeout" min:"50ms" max:"60s"`
 	TrailingLogs       int           `key:"trailing_logs" min:"64" max:"10000000"`
+	SnapshotThreshold  int           `key:"snapshot_threshold" min:"64" max:"10000000"`
+	SnapshotInterval   time.Duration `key:"snapshot_interval" min:"1s" max:"1h"`
+	StorageTimeout     time.Duration `key:"storage_timeout" min:"1s" max:"10m"`
 }
 
 // Default returns the settings of a node that serves this machine alone.
 func Default() Config {
 	return Config{
-		DataDir:     "./haiku-data",
-		Listen:      "127.0.0.1:7420",
-		DedupWindow: 24 * time.Hour,
-		Log:         Log{Level: "info", Format: "text"},
+		DataDir:      "./haiku-data",
+		Listen:       "127.0.0.1:7420",
+		DedupWindow:  24 * time.Hour,
+		SessionGrace: 5 * time.Second,
+		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{
 			HeartbeatTimeout:   2 * time.Second,
 			ElectionTimeout:    2 * time.Second,
 			LeaderLeaseTimeout: 1500 * time.Millisecond,
 			TrailingLogs:       50_000,
+			SnapshotThreshold:  20_000,
+			SnapshotInterval:   30 * time.Second,
+			StorageTimeout:     30 * time.Second,
 		},
 		Store:  defaultStore(),
 		Limits: defaultLimits(),

@@ -5,6 +5,7 @@ import (
 
 	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/config"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/transport"
@@ -24,21 +25,29 @@ func (d *daemon) transportConfig() transport.Config {
 	}
 }
 
-// clusterConfig hands the settings of the node on.
+// clusterConfig is what the node needs.
 func (d *daemon) clusterConfig() cluster.Config {
 	c := cluster.Default()
-	c.Dir, c.Raft, c.Advertise, c.Name, c.Version = d.dir, d.server.Raft(), d.cfg.AdvertiseAddress(), d.name(), buildinfo.Version()
-	c.Bootstrap, c.Logger, c.DedupWindow = len(d.cfg.Join) == 0, d.log, d.cfg.DedupWindow
-	r := d.cfg.Raft
-	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout
-	c.TrailingLogs = uint64(r.TrailingLogs)
-	s := d.cfg.Store
-	c.Store.WALSyncMode, c.Store.WALSyncInterval, c.Store.MaxWALBytes = s.WALSyncMode, s.WALSyncInterval, uint64(s.MaxWAL)
-	c.Store.BlockCacheBytes, c.Store.WriteBufferBytes = uint64(s.BlockCache), uint64(s.WriteBuffer)
-	c.Store.RecordCacheBytes = int(s.RecordCache)
+	tune(&c, &d.cfg)
+	c.Dir, c.Raft, c.Logger = d.dir, d.server.Raft(), d.log
+	c.Advertise, c.Name, c.Version = d.cfg.AdvertiseAddress(), d.name(), buildinfo.Version()
+	c.Bootstrap = len(d.cfg.Join) == 0
 	c.AskRemove = d.askRemove
 	c.OnAdopt = d.onAdopt
 	return c
+}
+
+// tune hands the settings of Raft and of the store on.
+func tune(c *cluster.Config, cfg *config.Config) {
+	r := cfg.Raft
+	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout
+	c.TrailingLogs, c.SnapshotThreshold = uint64(r.TrailingLogs), uint64(r.SnapshotThreshold)
+	c.SnapshotInterval, c.StorageTimeout = r.SnapshotInterval, r.StorageTimeout
+	c.SessionGrace, c.DedupWindow = cfg.SessionGrace, cfg.DedupWindow
+	s := cfg.Store
+	c.Store.WALSyncMode, c.Store.WALSyncInterval, c.Store.MaxWALBytes = s.WALSyncMode, s.WALSyncInterval, uint64(s.MaxWAL)
+	c.Store.BlockCacheBytes, c.Store.WriteBufferBytes = uint64(s.BlockCache), uint64(s.WriteBuffer)
+	c.Store.RecordCacheBytes = int(s.RecordCache)
 }
 
 // askRemove asks the leader at an address to remove a member.
