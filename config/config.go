@@ -2,8 +2,8 @@ package config
 
 import "time"
 
-// Config is everything that can be set on a node. Tags: key is the name in the file, flag the command-line flag, min and
-// max bound it (inclusive), oneof lists what is allowed. What each is for stands in meanings.
+// Config is everything that can be set on a node. Tags: key is the name in the file, flag the command-line flag, min
+// and max bound it (inclusive), oneof lists what is allowed. What each is for stands in meanings.
 type Config struct {
 	DataDir   string   `key:"data_dir" flag:"data-dir"`
 	Listen    string   `key:"listen" flag:"listen"`

@@ -17,8 +17,8 @@ const envPrefix = "HAIKU_"
 // foreignEnv are the HAIKU_ variables that are not settings of a node: those of the haiku command, and those that its
 // worker hands to the commands it runs.
 var foreignEnv = [...]string{
-	"HAIKU_ADDR", "HAIKU_CONFIG", "HAIKU_TASK_ID", "HAIKU_TASK_TYPE", "HAIKU_TASK_QUEUE", "HAIKU_ATTEMPT", "HAIKU_LEASE_ID",
-	"HAIKU_WORKER",
+	"HAIKU_ADDR", "HAIKU_CONFIG", "HAIKU_TASK_ID", "HAIKU_TASK_TYPE", "HAIKU_TASK_QUEUE", "HAIKU_ATTEMPT",
+	"HAIKU_LEASE_ID", "HAIKU_WORKER",
 }
 
 // AddFlags adds a flag for each setting that has one. Give the set to Load.

@@ -9,7 +9,7 @@ var meanings = map[string]string{
 	"join":          "HOST:PORT of nodes whose cluster to join; nothing happens if the directory belongs to it",
 	"node_name":     "name shown to people; empty means the host's name",
 	"insecure":      "allow a listen address that others can reach although nothing checks who connects",
-	"dedup_window":  "a submit whose id was made longer ago is refused unless the task is there; the leader's value counts",
+	"dedup_window":  "a submit whose id was made longer ago is refused unless the task is there; the leader's counts",
 	"session_grace": "how long a worker without connection may take to come back before its leases are released",
 
 	"log.level":  "least important level that is logged",

@@ -56,14 +56,15 @@ func (f *field) check() error {
 func (c *Config) checkOrder() []error {
 	var problems []error
 	add := func(key string, value any, differs, other string, bound any, allowed string) {
-		problems = append(problems, fmt.Errorf("%s: %v is %s than %s, %v (allowed: %s that)", key, value, differs, other, bound, allowed))
+		problems = append(problems, fmt.Errorf("%s: %v is %s than %s, %v (allowed: %s that)",
+			key, value, differs, other, bound, allowed))
 	}
 	r, l := &c.Raft, &c.Limits
 	if r.ElectionTimeout < r.HeartbeatTimeout {
 		add("raft.election_timeout", r.ElectionTimeout, "less", "raft.heartbeat_timeout", r.HeartbeatTimeout, "at least")
 	}
-	if r.LeaderLeaseTimeout > r.HeartbeatTimeout {
-		add("raft.leader_lease_timeout", r.LeaderLeaseTimeout, "more", "raft.heartbeat_timeout", r.HeartbeatTimeout, "at most")
+	if lease := r.LeaderLeaseTimeout; lease > r.HeartbeatTimeout {
+		add("raft.leader_lease_timeout", lease, "more", "raft.heartbeat_timeout", r.HeartbeatTimeout, "at most")
 	}
 	if l.TotalSize < l.ConnectionSize {
 		add("limits.total_bytes", l.TotalSize, "less", "limits.connection_bytes", l.ConnectionSize, "at least")

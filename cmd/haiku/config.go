@@ -11,7 +11,8 @@ import (
 
 func (a *app) configCommand() *cobra.Command {
 	sample := &cobra.Command{
-		Use: "sample", Short: "Print a settings file for haikud with every key, its default and what it is for", Args: cobra.NoArgs,
+		Use: "sample", Short: "Print a settings file for haikud: every key, its default and what it is for",
+		Args: cobra.NoArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprint(a.out, config.Sample())
 			return err

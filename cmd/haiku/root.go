@@ -79,7 +79,8 @@ func (a *app) group(use, short string, commands ...*cobra.Command) *cobra.Comman
 	cmd := &cobra.Command{
 		Use: use, Short: short, Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
-			return &usageError{fmt.Errorf("%s wants one of: %s (see %s --help)", cmd.CommandPath(), strings.Join(names, ", "), cmd.CommandPath())}
+			path := cmd.CommandPath()
+			return &usageError{fmt.Errorf("%s wants one of: %s (see %s --help)", path, strings.Join(names, ", "), path)}
 		},
 	}
 	cmd.AddCommand(commands...)
@@ -101,7 +102,9 @@ func (a *app) do(cmd *cobra.Command, limit time.Duration, f call) error {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
-	c, err := client.New(client.Config{Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true})
+	c, err := client.New(client.Config{
+		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true,
+	})
 	if err != nil {
 		return err
 	}

@@ -40,9 +40,10 @@ func (a *app) submitCommand() *cobra.Command {
 		Use:   "submit TYPE | submit --file FILE",
 		Short: "Submit one task, or one a line of a file, and print the ids",
 		Long: "Submit one task, or one a line of a file, and print the ids.\n\n" +
-			"A line of the file is a JSON object with task_type and, where wanted, id, queue, payload (text), payload_base64\n" +
-			"(bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes, timeout_seconds, dependencies,\n" +
-			"on_dependency_failure (cancel, ignore or block), headers ([{\"name\":..,\"value\":..}]) and unique_key.\n" +
+			"A line of the file is a JSON object with task_type and, where wanted, id, queue, payload (text),\n" +
+			"payload_base64 (bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes,\n" +
+			"timeout_seconds, dependencies, on_dependency_failure (cancel, ignore or block),\n" +
+			"headers ([{\"name\":..,\"value\":..}]) and unique_key.\n" +
 			"Lines with an id can be sent again without harm: the same id with the same content is the same task.",
 		Args: s.check,
 		RunE: func(cmd *cobra.Command, args []string) error {
@@ -62,7 +63,9 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 		return errors.New("task submit wants either TYPE or --file FILE")
 	}
 	var given []string
-	for _, name := range [...]string{"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "id", "depends-on", "unique-key"} {
+	for _, name := range [...]string{
+		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "id", "depends-on", "unique-key",
+	} {
 		if cmd.Flags().Changed(name) {
 			given = append(given, "--"+name)
 		}

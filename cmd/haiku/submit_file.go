@@ -103,7 +103,9 @@ func (a *app) submitFile(cmd *cobra.Command, s *submission) error {
 		defer f.Close()
 		source = f
 	}
-	f := &fileSubmit{app: a, timeout: requestTimeout, forms: []receiptJSON{}, progress: isTerminal(a.errOut) && !isTerminal(a.out)}
+	f := &fileSubmit{
+		app: a, timeout: requestTimeout, forms: []receiptJSON{}, progress: isTerminal(a.errOut) && !isTerminal(a.out),
+	}
 	err := a.do(cmd, noLimit, func(ctx context.Context, c *client.Client) error {
 		f.client = c
 		return f.read(ctx, source)
@@ -197,7 +199,8 @@ func (f *fileSubmit) finish() error {
 		err = f.print(f.forms, nil)
 	}
 	if f.refused > 0 {
-		err = errors.Join(err, fmt.Errorf("%d of %d tasks were refused, the first: %w", f.refused, f.refused+len(f.accepted), f.first))
+		all := f.refused + len(f.accepted)
+		err = errors.Join(err, fmt.Errorf("%d of %d tasks were refused, the first: %w", f.refused, all, f.first))
 	}
 	return err
 }

@@ -32,9 +32,9 @@ func (a *app) workerRunCommand() *cobra.Command {
 		Long: "Run a command for each task, until SIGTERM or SIGINT; then finish what runs and end.\n\n" +
 			"COMMAND is run by /bin/sh. It gets the payload on standard input, its standard output is the result, and exit\n" +
 			"code 0 is success. Anything else is a failure with the end of its standard error as text; the task is retried\n" +
-			"later while it has retries left. HAIKU_TASK_ID, HAIKU_TASK_TYPE, HAIKU_TASK_QUEUE, HAIKU_ATTEMPT, HAIKU_LEASE_ID\n" +
-			"and HAIKU_WORKER are in its environment. When the task is cancelled, runs too long or its lease is lost, the\n" +
-			"command's process group gets SIGTERM, and SIGKILL five seconds later.",
+			"later while it has retries left. HAIKU_TASK_ID, HAIKU_TASK_TYPE, HAIKU_TASK_QUEUE, HAIKU_ATTEMPT,\n" +
+			"HAIKU_LEASE_ID and HAIKU_WORKER are in its environment. When the task is cancelled, runs too long or its lease\n" +
+			"is lost, the command's process group gets SIGTERM, and SIGKILL five seconds later.",
 		Args: func(*cobra.Command, []string) error {
 			if w.line == "" {
 				return errors.New("worker run wants --exec COMMAND")
@@ -49,8 +49,9 @@ func (a *app) workerRunCommand() *cobra.Command {
 	flags.StringSliceVar(&w.config.Queues, "queue", nil, "queues to take tasks from; default if not set")
 	flags.IntVar(&w.config.Concurrency, "concurrency", 1, "commands at once")
 	flags.StringVar(&w.config.Name, "name", "", "name shown with the tasks; HOST/PID if not set")
-	flags.DurationVar(&w.config.Lease, "lease", 0, "how long a task stays leased without a word from this worker; 30s if not set")
-	flags.DurationVar(&w.config.ShutdownTimeout, "drain-timeout", 30*time.Second, "how long running commands may go on after SIGTERM")
+	flags.DurationVar(&w.config.Lease, "lease", 0, "how long a task stays leased without word from this worker; 30s if not set")
+	flags.DurationVar(&w.config.ShutdownTimeout, "drain-timeout", 30*time.Second,
+		"how long running commands may go on after SIGTERM")
 	flags.BoolVar(&w.stay, "stay", false, "keep to the node at --addr instead of going on to the leader")
 	return cmd
 }
@@ -58,7 +59,9 @@ func (a *app) workerRunCommand() *cobra.Command {
 // work runs tasks until ctx ends.
 func (a *app) work(ctx context.Context, w *working) error {
 	log := slog.New(slog.NewTextHandler(a.errOut, nil))
-	c, err := client.New(client.Config{Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), Stay: w.stay, Logger: log})
+	c, err := client.New(client.Config{
+		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), Stay: w.stay, Logger: log,
+	})
 	if err != nil {
 		return err
 	}

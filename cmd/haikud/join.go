@@ -101,7 +101,8 @@ func (d *daemon) compare(ctx context.Context, own member.ID) error {
 			continue
 		}
 		if status.ClusterID != own {
-			return fmt.Errorf("%w: %s is of cluster %s, the one at %s is %s", cluster.ErrOtherCluster, d.cfg.DataDir, own, address, status.ClusterID)
+			return fmt.Errorf("%w: %s is of cluster %s, the one at %s is %s",
+				cluster.ErrOtherCluster, d.cfg.DataDir, own, address, status.ClusterID)
 		}
 		break
 	}

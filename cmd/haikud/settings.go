@@ -40,7 +40,8 @@ func (d *daemon) clusterConfig() cluster.Config {
 // tune hands the settings of Raft and of the store on.
 func tune(c *cluster.Config, cfg *config.Config) {
 	r := cfg.Raft
-	c.HeartbeatTimeout, c.ElectionTimeout, c.LeaderLeaseTimeout = r.HeartbeatTimeout, r.ElectionTimeout, r.LeaderLeaseTimeout
+	c.HeartbeatTimeout, c.ElectionTimeout = r.HeartbeatTimeout, r.ElectionTimeout
+	c.LeaderLeaseTimeout = r.LeaderLeaseTimeout
 	c.TrailingLogs, c.SnapshotThreshold = uint64(r.TrailingLogs), uint64(r.SnapshotThreshold)
 	c.SnapshotInterval, c.StorageTimeout = r.SnapshotInterval, r.StorageTimeout
 	c.SessionGrace, c.DedupWindow = cfg.SessionGrace, cfg.DedupWindow

@@ -59,12 +59,18 @@ var forbidden = map[string]struct {
 }{
 	"fsm": {
 		imports: []string{"math/rand", "math/rand/v2", "crypto/rand", "log/slog", "log", "os"},
-		calls:   []string{"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker", "time.Tick", "time.Sleep", "task.NewID", "task.NewSessionID"},
-		floats:  true,
+		calls: []string{
+			"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.NewTicker",
+			"time.Tick", "time.Sleep", "task.NewID", "task.NewSessionID",
+		},
+		floats: true,
 	},
 	"store": {
-		imports:  []string{"math/rand", "math/rand/v2", "crypto/rand", "log/slog", "log"},
-		calls:    []string{"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.Tick", "time.Sleep", "task.NewID", "task.NewSessionID"},
+		imports: []string{"math/rand", "math/rand/v2", "crypto/rand", "log/slog", "log"},
+		calls: []string{
+			"time.Now", "time.Since", "time.Until", "time.After", "time.AfterFunc", "time.NewTimer", "time.Tick", "time.Sleep",
+			"task.NewID", "task.NewSessionID",
+		},
 		starters: []string{"store.go"}, // the periodic sync of wal_sync_mode 2
 	},
 }

@@ -62,7 +62,8 @@ func Check(root string) ([]Violation, error) {
 // skipped reports whether a folder holds nothing of ours.
 func skipped(dir string) bool {
 	base := path.Base(dir)
-	return dir == "bin" || base == "testdata" || base == "haiku-data" || base != "." && base != ".ci" && strings.HasPrefix(base, ".")
+	hidden := base != "." && base != ".ci" && strings.HasPrefix(base, ".")
+	return hidden || dir == "bin" || base == "testdata" || base == "haiku-data"
 }
 
 // isModule reports whether a folder is a module of its own, which has rules of its own.

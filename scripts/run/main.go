@@ -88,7 +88,9 @@ func work(ctx context.Context, n *localnodes.Nodes, haiku string, files []string
 		return err
 	}
 	follower := (leader + 1) % nodeCount
-	through, err := client.New(client.Config{Addrs: n.Addresses()[follower : follower+1], Name: "make-run", RetryFor: time.Minute, Stay: true})
+	through, err := client.New(client.Config{
+		Addrs: n.Addresses()[follower : follower+1], Name: "make-run", RetryFor: time.Minute, Stay: true,
+	})
 	if err != nil {
 		return err
 	}
