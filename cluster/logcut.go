@@ -38,9 +38,7 @@ func (n *Node) cutLogs(ctx context.Context) {
 
 // cutLog takes a snapshot, which lets Raft drop its log but for a trail whose length in bytes is bounded.
 func (n *Node) cutLog() error {
-	settings := n.raft.ReloadableConfig()
-	settings.TrailingLogs = n.logs.trailing(n.cfg.TrailingLogs)
-	if err := n.raft.ReloadConfig(settings); err != nil {
+	if err := n.setTrail(); err != nil {
 		return fmt.Errorf("set the trail of the log: %w", err)
 	}
 	err := n.raft.Snapshot().Error()
@@ -48,4 +46,13 @@ func (n *Node) cutLog() error {
 		return nil
 	}
 	return err
+}
+
+// setTrail tells Raft how many entries to keep.
+func (n *Node) setTrail() error {
+	n.tuning.Lock()
+	defer n.tuning.Unlock()
+	settings := n.raft.ReloadableConfig()
+	settings.TrailingLogs = n.logs.trailing(n.cfg.TrailingLogs)
+	return n.raft.ReloadConfig(settings)
 }

@@ -159,9 +159,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.observe(n.ctx, changes) })
 	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
 	n.work.Go(func() { n.cutLogs(n.ctx) })
-	if false {
-		n.suspect(n.ctx)
-	} //n.work.Go(func() { n.suspect(n.ctx) })
+	n.work.Go(func() { n.suspect(n.ctx) })
 	n.work.Go(n.electSelf)
 	return nil
 }
