@@ -5,11 +5,13 @@ SHELL := /bin/bash
 # The packages that compile no C: their race tests are quick.
 GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
 FUZZTIME ?= 10s
+# What bench-peers measures; `bench/bin/peers -list` shows what there is.
+PEERS ?= -haiku=all -nats=always,always-plain,always-prefetch -rabbitmq=all -etcd=put -reps=3
 
-.PHONY: help deps generate build run test check race fuzz clean
+.PHONY: help deps generate build run test check race fuzz bench-quick bench-peers bench-check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z]+:.*## / { printf "  %-10s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the libraries and tools that are missing (Debian), or say which ones are
 	@scripts/deps.sh
@@ -41,5 +43,16 @@ race: deps ## run all tests with the race detector
 fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)
 
+bench-quick: build ## in two minutes: how Haiku stands to a bare Raft on this machine
+	cd bench && go build -o bin/quick ./quick
+	bench/bin/quick -haikud bin/haikud
+
+bench-peers: build ## how Haiku stands to other task queues: installs and measures PEERS, half an hour
+	bench/build.sh
+	cd bench && bin/peers -haikud ../bin/haikud -out bin/results.jsonl -lock bin/lock $(PEERS)
+
+bench-check: deps ## vet and test the benchmarks' module
+	cd bench && go vet ./... && go test ./...
+
 clean: ## remove what was built
-	rm -rf bin
+	rm -rf bin bench/bin

@@ -39,7 +39,8 @@ func writeBench(w io.Writer, r *bench.Result) {
 		p    *bench.Percentiles
 	}{{"submit", r.Submit}, {"acknowledge", r.Ack}, {"submit to worker", r.EndToEnd}} {
 		if p := line.p; p != nil {
-			row(w, line.name, p.Count, micros(int64(p.Mean)), micros(p.P50), micros(p.P90), micros(p.P99), micros(p.P999), micros(p.Max))
+			row(w, line.name, p.Count, micros(int64(p.Mean)), micros(p.P50), micros(p.P90), micros(p.P99), micros(p.P999),
+				micros(p.Max))
 		}
 	}
 }

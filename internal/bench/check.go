@@ -31,7 +31,9 @@ func open(c task.QueueCounts) uint64 { return c.Pending + c.InProgress + c.Faile
 // settle puts times and rates into the result.
 func (r *runner) settle(p *part) {
 	cfg, t, res := &r.cfg, p.tracker, &r.result
-	*res = Result{Work: r.work, Addrs: cfg.Addrs, ToLeader: cfg.ToLeader, Types: cfg.Types, Warmup: cfg.Warmup, Tasks: int(t.want)}
+	*res = Result{
+		Work: r.work, Addrs: cfg.Addrs, ToLeader: cfg.ToLeader, Types: cfg.Types, Warmup: cfg.Warmup, Tasks: int(t.want),
+	}
 	if cfg.Local != nil {
 		res.Local = len(cfg.Addrs)
 	}

@@ -28,7 +28,7 @@ type Result struct {
 	SubmitsPerS float64 `json:"submits_per_s,omitempty"` // tasks in the time until the last submit was acknowledged
 
 	Submit   *Percentiles `json:"submit_us,omitempty"`     // of one submit, however many tasks it holds
-	Ack      *Percentiles `json:"ack_us,omitempty"`        // from a task's arrival at its worker to the acknowledgement of its result
+	Ack      *Percentiles `json:"ack_us,omitempty"`        // from a task's arrival to the acknowledgement of its result
 	EndToEnd *Percentiles `json:"end_to_end_us,omitempty"` // from the begin of the submit to the arrival at a worker
 
 	Entries          uint64  `json:"raft_entries"`
