@@ -35,10 +35,6 @@ func withBinaries(run func() int) int {
 		return 1
 	}
 	defer os.RemoveAll(dir)
-	if err := lookAtSources(); err != nil {
-		fmt.Fprintln(os.Stderr, err)
-		return 1
-	}
 	for _, name := range [...]string{"haikud", "haiku"} {
 		build := exec.Command("go", "build", "-o", filepath.Join(dir, name), "./"+name)
 		build.Stderr = os.Stderr
@@ -55,9 +51,10 @@ func withBinaries(run func() int) int {
 }
 
 // lookAtSources has the test depend on every Go file of the repository. The binaries are built by a command, of which
-// the Go tool knows nothing: it would take the result of an older build from its cache.
-func lookAtSources() error {
-	return filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
+// the Go tool knows nothing: it would take the result of an older build from its cache. It notes what a test looks at,
+// but not what TestMain does.
+func lookAtSources(t *testing.T) {
+	err := filepath.WalkDir("..", func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
@@ -69,6 +66,9 @@ func lookAtSources() error {
 		}
 		return err
 	})
+	if err != nil {
+		t.Fatal(err)
+	}
 }
 
 // TestScripts runs testdata/*.txt. Beside testscript's own commands they have:
@@ -80,6 +80,7 @@ func lookAtSources() error {
 //
 // and the variables ADDR1 to ADDR4, loopback addresses that nobody listens on.
 func TestScripts(t *testing.T) {
+	lookAtSources(t)
 	testscript.Run(t, testscript.Params{
 		Dir:           "testdata",
 		UpdateScripts: *update,
