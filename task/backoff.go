@@ -57,5 +57,5 @@ func (b Backoff) Delay(attempt uint32, random float64) time.Duration {
 		}
 	}
 	d += d * float64(b.JitterPercent) / 100 * (2*random - 1)
-	return time.Duration(min(max(d, 0), longest))
+	return min(time.Duration(max(d, 0)), b.Max) // longest may be a few nanoseconds above Max: floats of this size are coarse
 }

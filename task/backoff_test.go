@@ -31,6 +31,8 @@ func TestDelay(t *testing.T) {
 		{"jitter never passes max", Backoff{Initial: time.Second, Max: time.Second, JitterPercent: 100}, 1, 0.999,
 			time.Second},
 		{"full jitter, least", Backoff{Initial: time.Second, JitterPercent: 100}, 1, 0, 0},
+		{"max that no float holds", Backoff{Initial: MaxDelay, Max: 72567767433219 * time.Microsecond}, 1, even,
+			72567767433219 * time.Microsecond},
 		{"steep growth does not overflow", Backoff{Initial: MaxDelay / 2, FactorPercent: 10000, Max: MaxDelay}, 2, even,
 			MaxDelay},
 	} {
