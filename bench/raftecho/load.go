@@ -12,8 +12,8 @@ import (
 // The bytes that Haiku's commands have in an entry, for 200-byte payloads and short names: those of the command, and
 // those of each task in it.
 const (
-	submitBytes, submitTaskBytes = 16, 254
-	finishBytes, finishTaskBytes = 66, 28 // with the next claim
+	submitBytes, submitTaskBytes = 13, 257
+	finishBytes, finishTaskBytes = 61, 26 // with the next claim
 	perConnection                = 16
 )
 
