@@ -52,6 +52,7 @@ type conn struct {
 
 	mu       sync.Mutex
 	inWork   map[uint32]wire.Type // requests without reply
+	bulky    map[uint32]int       // places in bulk that they hold
 	claims   int                  // those of them that are claims
 	greeted  bool
 	draining bool
@@ -67,7 +68,8 @@ func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 		s: s, net: nc, r: bufio.NewReaderSize(r, readBuffer), w: newWriter(nc, &s.limits, &s.total),
 		log:   s.log.With("client", nc.RemoteAddr().String()),
 		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
-		inWork: make(map[uint32]wire.Type), quiet: make(chan struct{}), gone: make(chan struct{}),
+		inWork: make(map[uint32]wire.Type),
+		bulky:  make(map[uint32]struct{}), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.waits, c.endWaits = context.WithCancelCause(c.ctx)

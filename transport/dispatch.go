@@ -106,10 +106,9 @@ func (c *conn) query(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	if q.WithPayload && q.Wait == 0 {
-		if err := c.enterBulk(); err != nil {
+		if err := c.enterBulk(f.RequestID); err != nil {
 			return nil, err
 		}
-		defer c.leaveBulk()
 	}
 	tasks, index, err := c.s.broker.Get(c.waits, q)
 	if err != nil {
@@ -130,10 +129,9 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.enterBulk(); err != nil {
+	if err := c.enterBulk(f.RequestID); err != nil {
 		return nil, err
 	}
-	defer c.leaveBulk()
 	page, err := c.s.broker.List(c.waits, filter)
 	if err != nil {
 		return nil, err
@@ -142,18 +140,35 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 }
 
 // enterBulk waits for one of the few places for reads whose replies may be large, and for the replies before it to be
-// sent: without it a client could have hundreds of them made at once.
-func (c *conn) enterBulk() error {
+// sent: without it a client could have hundreds of them made at once. The request keeps its place until its reply is
+// queued, so that the next one sees how full the queue is.
+func (c *conn) enterBulk(requestID uint32) error {
 	select {
 	case c.bulk <- struct{}{}:
 	case <-c.ctx.Done():
 		return context.Canceled
 	}
+	c.mu.Lock()
+	c.bulky[requestID]++ // a client may use a number again before leaveBulk
+	c.mu.Unlock()
 	c.w.hasRoom(c.ctx.Done())
 	return nil
 }
 
-func (c *conn) leaveBulk() { <-c.bulk }
+// leaveBulk gives back the place of a request whose reply is queued, if it has one.
+func (c *conn) leaveBulk(requestID uint32) {
+	c.mu.Lock()
+	held := c.bulky[requestID]
+	if held > 1 {
+		c.bulky[requestID]--
+	} else {
+		delete(c.bulky, requestID)
+	}
+	c.mu.Unlock()
+	if held > 0 {
+		<-c.bulk
+	}
+}
 
 func (c *conn) stats(f wire.Frame) (wire.Message, error) {
 	var m wirepb.StatsRequest

@@ -64,6 +64,7 @@ func here(f wire.Frame, m wire.Message, stale *bool) (bool, error) {
 
 // reply queues the answer of a request in work.
 func (c *conn) reply(f wire.Frame, m wire.Message, err error) {
+	defer c.leaveBulk(f.RequestID)
 	c.settle(f.RequestID)
 	if err == nil {
 		err = c.w.message(wire.Ack, f.RequestID, m, 1)
