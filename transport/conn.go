@@ -69,7 +69,7 @@ func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 		log:   s.log.With("client", nc.RemoteAddr().String()),
 		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
 		inWork: make(map[uint32]wire.Type),
-		bulky: make(map[uint32]int), quiet: make(chan struct{}), gone: make(chan struct{}),
+		bulky:  make(map[uint32]int), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.waits, c.endWaits = context.WithCancelCause(c.ctx)
