@@ -156,6 +156,9 @@ func (n *Node) Transfer(ctx context.Context, to member.ID) (string, error) {
 	if to == n.id {
 		return n.cfg.Advertise, nil
 	}
+	if voters(n.configuration()) == 1 {
+		return "", fmt.Errorf("%w: there is no other voter to lead", task.ErrInvalid)
+	}
 	future := raft.Future(nil)
 	if to.IsZero() {
 		future = n.raft.LeadershipTransfer()

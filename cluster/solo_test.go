@@ -1,8 +1,12 @@
 package cluster
 
 import (
+	"errors"
 	"testing"
 	"time"
+
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
 )
 
 // TestSoloNodeLeadsAtOnce: with nobody else to hear from, a node does not wait for its election timeout, which here is
@@ -13,6 +17,9 @@ func TestSoloNodeLeadsAtOnce(t *testing.T) {
 	})
 	acked := c.submit(1)
 	n := c.nodes[0]
+	if _, err := n.Transfer(t.Context(), member.ID{}); !errors.Is(err, task.ErrInvalid) {
+		t.Errorf("leadership handed to nobody: %v", err)
+	}
 	c.crash(n)
 	c.start(n, nil)
 	c.leader()

@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"errors"
+	"io"
 	"net"
 	"sync"
 	"time"
@@ -58,6 +59,15 @@ func (c *stream) limitWrites(t time.Time) error {
 	}
 	c.window = min(time.Until(t), maxWriteTime)
 	return c.Conn.SetWriteDeadline(time.Now().Add(c.window))
+}
+
+// Read reads. What this node closed itself has ended, which is nothing for Raft to warn of.
+func (c *stream) Read(b []byte) (int, error) {
+	n, err := c.Conn.Read(b)
+	if errors.Is(err, net.ErrClosed) {
+		err = io.EOF
+	}
+	return n, err
 }
 
 // Write writes, and gives what comes next its time anew.
