@@ -49,21 +49,25 @@ func (r *run) beat() {
 	}
 }
 
-// interval is a third of the shortest lease held, or less if the node wishes.
+// interval is the rhythm for the shortest lease held, or for the next one.
 func (r *run) interval() time.Duration {
-	welcome := r.w.c.Welcome()
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	lease := r.request(1).Lease
 	for _, l := range r.leases {
 		lease = min(lease, l.task.LeaseDuration)
 	}
-	interval := lease / 3
-	if welcome.HeartbeatInterval > 0 {
-		interval = min(interval, welcome.HeartbeatInterval)
-	}
-	r.rhythm = max(interval, leastInterval)
+	r.rhythm = r.rhythmOf(lease)
 	return r.rhythm
+}
+
+// rhythmOf is a third of a lease, or less if the node wishes, which is not known before the first connection.
+func (r *run) rhythmOf(lease time.Duration) time.Duration {
+	rhythm := lease / 3
+	if wish := r.w.c.Welcome().HeartbeatInterval; wish > 0 {
+		rhythm = min(rhythm, wish)
+	}
+	return max(rhythm, leastInterval)
 }
 
 // list returns all leases that are ours as far as is known. unsure says whether the heartbeat with them answers for a

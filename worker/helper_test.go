@@ -33,7 +33,12 @@ type bench struct {
 // start runs a worker with one handler for all types. Heartbeats are confirmed unless the test changes that.
 func start(t *testing.T, cfg Config, h Handler) *bench {
 	t.Helper()
-	n := fakenode.Start(t)
+	return startAt(t, fakenode.Start(t), cfg, h)
+}
+
+// startAt is start with a node that the test has made.
+func startAt(t *testing.T, n *fakenode.Node, cfg Config, h Handler) *bench {
+	t.Helper()
 	n.Handle(wire.Heartbeat, confirm)
 	b := &bench{t: t, n: n, done: make(chan error, 1)}
 	quiet := slog.New(slog.DiscardHandler)

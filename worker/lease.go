@@ -53,7 +53,7 @@ func (r *run) take(tasks []*task.Task, got time.Time) {
 			limit := time.Duration(min(t.TimeoutSeconds, uint64(task.MaxTimeout/time.Second))) * time.Second
 			l.timeout = time.AfterFunc(limit, func() { l.cancel(ErrTimeout) })
 		}
-		if t.LeaseDuration/3 < r.rhythm { // shorter than asked for
+		if r.rhythmOf(t.LeaseDuration) < r.rhythm { // a shorter lease than asked for, or the first
 			poke(r.toBeat)
 		}
 		r.running++

@@ -67,6 +67,39 @@ func TestHeartbeat(t *testing.T) {
 	}
 }
 
+// TestFirstLeaseIsListedSoon: how often a node wishes to hear of leases is known with the first connection only, and the
+// first lease is listed at once: a worker that soon dies of its first task has to count as a crash.
+func TestFirstLeaseIsListedSoon(t *testing.T) {
+	n := fakenode.Start(t)
+	n.Welcome(func(w *wire.Welcome) { w.HeartbeatInterval = 2 * time.Second })
+	goOn := make(chan struct{})
+	b := startAt(t, n, Config{Concurrency: 1}, func(context.Context, *task.Task) ([]byte, error) {
+		<-goOn
+		return nil, nil
+	})
+	listed := make(chan struct{})
+	b.n.Handle(wire.Heartbeat, func(r *fakenode.Request) (wire.Message, error) {
+		var m wirepb.HeartbeatRequest
+		if r.Read(&m); len(m.Leases) == 1 {
+			select {
+			case <-listed:
+			default:
+				close(listed)
+			}
+		}
+		return &wirepb.HeartbeatReply{}, nil
+	})
+	b.give(b.task(nil))
+	select {
+	case <-listed:
+	case <-time.After(5 * time.Second):
+		t.Error("the lease was not listed within 5 s, half of a third of it")
+	}
+	close(goOn)
+	b.reported()
+	b.finish()
+}
+
 // TestConfirmedLease: a handler may run much longer than its lease while heartbeats are confirmed.
 func TestConfirmedLease(t *testing.T) {
 	var beats int
