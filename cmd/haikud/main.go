@@ -31,6 +31,7 @@ func run(args []string) int {
 		fmt.Fprintln(os.Stderr, "haikud:", err)
 		return exitError
 	}
+	tuneGC()
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	started := false
