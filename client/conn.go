@@ -88,8 +88,8 @@ func (c *Client) open(ctx context.Context, address string, limit time.Duration, 
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	err = n.hello(shared)
-	if !stop() && err == nil {
-		err = context.Cause(ctx)
+	if !stop() { // an error of hello says only that the connection was closed
+		err = fmt.Errorf("no answer to the Hello: %w", context.Cause(ctx))
 	}
 	if err != nil {
 		nc.Close()

@@ -48,7 +48,7 @@ func start(t testing.TB, dir string, env []string, program string, args ...strin
 		_ = p.cmd.Process.Kill() // it also ends what is stopped; an error means that it has ended
 		<-p.done
 		if t.Failed() {
-			t.Logf("%s %s:\n%s", filepath.Base(program), strings.Join(args, " "), p.said())
+			t.Logf("%s %s said at its end:\n%s", filepath.Base(program), strings.Join(args, " "), p.said())
 		}
 	})
 	return p
