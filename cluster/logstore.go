@@ -66,8 +66,14 @@ func openLogStore(path string, w *watchdog, onFatal func(error)) (*logStore, err
 	}, nil
 }
 
-// measureLog reads which entries a log file holds. It touches no data of large entries.
+// measureLog reads which entries a log file holds. It touches no data of large entries. Pages that make no sense bbolt
+// answers with a panic.
 func measureLog(path string) (extent logExtent, err error) {
+	defer func() {
+		if p := recover(); p != nil {
+			err = fmt.Errorf("%w: %s: %v", ErrDirDamaged, path, p)
+		}
+	}()
 	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
 		return extent, nil
 	}

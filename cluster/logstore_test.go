@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -293,5 +294,34 @@ func TestInstallKeepsOrClearsTheLog(t *testing.T) {
 			appendEntries(t, s, c.index+1, c.index+2, 3)
 			holds(t, s, c.index+1, c.index+2)
 		})
+	}
+}
+
+// TestDamagedLogIsRefused: a log file whose pages are overwritten is an error, not a panic.
+func TestDamagedLogIsRefused(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "raft.db")
+	s := openLog(t, path)
+	appendEntries(t, s, 1, 50, 1)
+	if err := s.Close(); err != nil {
+		t.Fatal(err)
+	}
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	info, err := file.Stat()
+	if err != nil {
+		t.Fatal(err)
+	}
+	begin := 2 * int64(os.Getpagesize()) // behind the two pages that bbolt begins with
+	if _, err := file.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size()-begin)), begin); err != nil {
+		t.Fatal(err)
+	}
+	if s, err := openLogStore(path, patient(t), nil); !errors.Is(err, ErrDirDamaged) {
+		if err == nil {
+			s.Close()
+		}
+		t.Errorf("opened a damaged log: %v", err)
 	}
 }

@@ -97,18 +97,22 @@ func (n *Node) openStorage(opened *closers) (err error) {
 				return fmt.Errorf("clear an unfinished start: %w", err)
 			}
 		}
-	} else if _, err := os.Stat(filepath.Join(group, logName)); err != nil {
-		return fmt.Errorf("%w: the log is missing: %w; `haikud reset` moves the directory aside, the node then joins anew", ErrDirDamaged, err)
+	}
+	for _, name := range []string{storeName, logName} {
+		if _, err := os.Stat(filepath.Join(group, name)); err != nil && !fresh {
+			return fmt.Errorf("%w: a part is missing: %w; `haikud reset` moves the directory aside, the node then joins anew",
+				ErrDirDamaged, err)
+		}
 	}
 	n.cfg.Store.Dir, n.cfg.Store.Create = filepath.Join(group, storeName), fresh
 	if n.store, err = store.Open(n.cfg.Store); err != nil {
-		return fmt.Errorf("open store: %w", err)
+		return err // that it was the store, it says itself
 	}
 	opened.add(n.store.Close)
 	n.watchdog = newWatchdog(2*n.cfg.ElectionTimeout, n.cfg.StorageTimeout, n.onSlow, n.fatal)
 	opened.add(func() error { n.watchdog.Close(); return nil })
 	if n.logs, err = openLogStore(filepath.Join(group, logName), n.watchdog, n.fatal); err != nil {
-		return fmt.Errorf("open log: %w", err)
+		return err
 	}
 	opened.add(n.logs.Close)
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
@@ -141,7 +145,8 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID, cfg.Logger = serverID(n.id), logger
-	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = n.cfg.HeartbeatTimeout+1, n.cfg.ElectionTimeout+1, n.cfg.LeaderLeaseTimeout // see look
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout = n.cfg.HeartbeatTimeout+1, n.cfg.ElectionTimeout+1 // see look
+	cfg.LeaderLeaseTimeout = n.cfg.LeaderLeaseTimeout
 	cfg.MaxAppendEntries, cfg.BatchApplyCh = maxAppendEntries, true
 	cfg.SnapshotThreshold, cfg.SnapshotInterval = math.MaxUint64, n.cfg.SnapshotInterval // the log is cut by n.cutLogs
 	cfg.TrailingLogs, cfg.NoSnapshotRestoreOnStart = n.cfg.TrailingLogs, true
