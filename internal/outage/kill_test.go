@@ -8,7 +8,7 @@ import "testing"
 func TestKilledNodes(t *testing.T) {
 	t.Parallel()
 	n := startNodes(t, 3, quick)
-	l := startLoad(n)
+	l := startLoad(n, 2*shortLease)
 	l.more(100)
 	for _, one := range n.list { // the first one leads, as the founder
 		one.kill(t)

@@ -44,8 +44,8 @@ type load struct {
 	moved   chan struct{} // closed and renewed when something is acknowledged
 }
 
-// startLoad starts submitters and workers, spread over the nodes.
-func startLoad(n *nodes) *load {
+// startLoad starts submitters, and workers that ask for leases of a certain length, spread over the nodes.
+func startLoad(n *nodes, lease time.Duration) *load {
 	l := &load{
 		n: n, stop: make(chan struct{}), acked: make(map[task.ID]string), ran: make(map[task.ID]int),
 		running: make(map[task.ID]context.Context), moved: make(chan struct{}),
@@ -61,7 +61,7 @@ func startLoad(n *nodes) *load {
 		l.submitting.Go(func() { l.submit(c, i) })
 	}
 	for i := range workers {
-		l.work(dial(n.t, client.Config{Addrs: n.addresses(i), Stay: i == 0}), i)
+		l.work(dial(n.t, client.Config{Addrs: n.addresses(i), Stay: i == 0}), lease, i)
 	}
 	return l
 }
@@ -104,9 +104,9 @@ func (l *load) acknowledged(id task.ID, payload string, sent int) {
 	l.moved = make(chan struct{})
 }
 
-func (l *load) work(c *client.Client, number int) {
+func (l *load) work(c *client.Client, lease time.Duration, number int) {
 	w, err := worker.New(c, worker.Config{
-		Name: fmt.Sprintf("w%d", number+1), Concurrency: 16, Lease: 3 * time.Second, Wait: 2 * time.Second,
+		Name: fmt.Sprintf("w%d", number+1), Concurrency: 16, Lease: lease, Wait: 2 * time.Second,
 		Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 	})
 	if err != nil {
