@@ -7,14 +7,23 @@ import (
 	"github.com/haiku-queue/haiku/wire"
 )
 
-// reserve counts the bytes of a frame that is about to be read. The error says which limit they would break.
-func (c *conn) reserve(n int64) error {
+// maxVital is how large a frame may be that is taken although the node is full.
+const maxVital = 1 << 20
+
+// reserve counts the bytes of a frame that is about to be read. The error says which limit they would break. A full node
+// still takes heartbeats and results: it would lose work that is done.
+func (c *conn) reserve(t wire.Type, n int64) error {
 	if !c.bytes.take(n) {
 		return busy("this connection has %d bytes of requests in work", c.bytes.used.Load())
 	}
-	if !c.s.total.take(n) {
+	take := c.s.total.take
+	if n <= maxVital && (t == wire.Heartbeat || t == wire.TaskResult || t == wire.ClusterStatus) {
+		take = c.s.total.takeVital
+	}
+	if !take(n) {
 		c.bytes.add(-n)
-		return busy("this node has all the bytes in work that it allows")
+		c.s.warnFull("requests")
+		return busy("this node has all the bytes of requests in work that it allows")
 	}
 	return nil
 }

@@ -52,7 +52,7 @@ type conn struct {
 
 	mu       sync.Mutex
 	inWork   map[uint32]wire.Type // requests without reply
-	bulky    map[uint32]int       // places in bulk that they hold
+	bulky    map[uint32][]int64   // for those that hold places in bulk, the bytes reserved with each
 	claims   int                  // those of them that are claims
 	greeted  bool
 	draining bool
@@ -65,11 +65,11 @@ type conn struct {
 
 func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 	c := &conn{
-		s: s, net: nc, r: bufio.NewReaderSize(r, readBuffer), w: newWriter(nc, &s.limits, &s.total),
+		s: s, net: nc, r: bufio.NewReaderSize(r, readBuffer), w: newWriter(nc, &s.limits, &s.replies),
 		log:   s.log.With("client", nc.RemoteAddr().String()),
 		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
 		inWork: make(map[uint32]wire.Type),
-		bulky:  make(map[uint32]int), quiet: make(chan struct{}), gone: make(chan struct{}),
+		bulky:  make(map[uint32][]int64), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.waits, c.endWaits = context.WithCancelCause(c.ctx)

@@ -1,7 +1,6 @@
 package transport
 
 import (
-	"context"
 	"fmt"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
@@ -55,6 +54,10 @@ func (c *conn) claim(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if c.s.replies.isFull() {
+		c.s.warnFull("replies")
+		return nil, busy("this node has all the bytes of replies to be sent that it allows")
+	}
 	tasks, err := c.s.broker.Claim(c.waits, *req)
 	if err != nil {
 		return nil, err
@@ -105,16 +108,29 @@ func (c *conn) query(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if q.WithPayload && q.Wait == 0 {
-		if err := c.enterBulk(f.RequestID); err != nil {
-			return nil, err
-		}
-	}
-	tasks, index, err := c.s.broker.Get(c.waits, q)
+	tasks, index, err := c.get(f.RequestID, q)
 	if err != nil {
 		return nil, err
 	}
 	return &wirepb.QueryReply{Tasks: wire.TasksToPB(tasks), AppliedIndex: index}, nil
+}
+
+// get reads tasks. Who waits for one waits without its payload, which is read when it is sent.
+func (c *conn) get(requestID uint32, q task.Query) (tasks []*task.Task, index uint64, err error) {
+	if q.WithPayload && q.Wait > 0 {
+		light := q
+		light.WithPayload = false
+		if tasks, index, err = c.s.broker.Get(c.waits, light); err != nil || len(tasks) == 0 {
+			return tasks, index, err
+		}
+		q.Wait = 0
+	}
+	if q.WithPayload {
+		if err := c.enterBulk(requestID, wire.MaxFrame); err != nil {
+			return nil, 0, err
+		}
+	}
+	return c.s.broker.Get(c.waits, q)
 }
 
 func (c *conn) list(f wire.Frame) (wire.Message, error) {
@@ -129,7 +145,11 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := c.enterBulk(f.RequestID); err != nil {
+	size := int64(lightPage)
+	if filter.WithPayload {
+		size = wire.MaxFrame
+	}
+	if err := c.enterBulk(f.RequestID, size); err != nil {
 		return nil, err
 	}
 	page, err := c.s.broker.List(c.waits, filter)
@@ -137,37 +157,6 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	return wire.PageToPB(&page), nil
-}
-
-// enterBulk waits for one of the few places for reads whose replies may be large, and for the replies before it to be
-// sent: without it a client could have hundreds of them made at once. The request keeps its place until its reply is
-// queued, so that the next one sees how full the queue is.
-func (c *conn) enterBulk(requestID uint32) error {
-	select {
-	case c.bulk <- struct{}{}:
-	case <-c.ctx.Done():
-		return context.Canceled
-	}
-	c.mu.Lock()
-	c.bulky[requestID]++ // a client may use a number again before leaveBulk
-	c.mu.Unlock()
-	c.w.hasRoom(c.ctx.Done())
-	return nil
-}
-
-// leaveBulk gives back the place of a request whose reply is queued, if it has one.
-func (c *conn) leaveBulk(requestID uint32) {
-	c.mu.Lock()
-	held := c.bulky[requestID]
-	if held > 1 {
-		c.bulky[requestID]--
-	} else {
-		delete(c.bulky, requestID)
-	}
-	c.mu.Unlock()
-	if held > 0 {
-		<-c.bulk
-	}
 }
 
 func (c *conn) stats(f wire.Frame) (wire.Message, error) {

@@ -2,10 +2,12 @@ package transport
 
 import (
 	"context"
+	"errors"
 	"io"
 	"log/slog"
 	"strings"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -69,37 +71,69 @@ func TestClaimRepliesNotReadEndTheConnection(t *testing.T) {
 	g.full(t, 12)
 	close(g.open)
 	eventually(t, "the end of the connection", func() bool { return len(s.clients()) == 1 })
-	eventually(t, "the memory given back", func() bool { return s.total.used.Load() == 0 })
+	eventually(t, "the memory given back", func() bool { return s.total.used.Load()+s.replies.used.Load() == 0 })
 	other.works()
 }
 
-// TestReadsNotReadAreWithheld: a read that does not fit the queue gets a Nack instead, and the connection stays.
-func TestReadsNotReadAreWithheld(t *testing.T) {
+// TestWaitingReadsFetchPayloadsInTurn: however many reads wait for a task with its payload, few payloads are read before
+// the client takes them.
+func TestWaitingReadsFetchPayloadsInTurn(t *testing.T) {
 	b, g := newBroker(), newGate()
-	b.get = func(ctx context.Context, _ task.Query) ([]*task.Task, uint64, error) {
-		g.pass(ctx)
-		return []*task.Task{bigTask(8 << 20)}, 1, nil
+	var read atomic.Int64
+	b.get = func(ctx context.Context, q task.Query) ([]*task.Task, uint64, error) {
+		if !q.WithPayload {
+			g.pass(ctx)
+			return []*task.Task{bigTask(0)}, 1, nil
+		}
+		read.Add(1)
+		return []*task.Task{bigTask(15 << 20)}, 1, nil
 	}
-	p := connect(t, start(t, 1, b, func(l *Limits) { l.QueueBytes = 32 << 20 }))
+	p := connect(t, start(t, 1, b, nil))
 	id := task.NewID()
 	q := &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WithPayload: true, WaitUs: time.Minute.Microseconds()}
-	for range 12 {
+	const waiting = 12
+	for range waiting {
 		p.send(wire.QueryStatus, q)
 	}
-	g.full(t, 12)
+	g.full(t, waiting)
 	close(g.open)
-	got := map[wire.Type]int{}
-	for range 12 {
-		f := p.receive()
-		got[f.Type]++
-		if f.Type == wire.Nack && !wire.Retryable(nackError(f)) {
-			t.Error(nackError(f))
+	for taken := range waiting {
+		if n := int(read.Load()); n > taken+3*bulkReads {
+			t.Fatalf("%d payloads were read before %d were taken", n, taken)
+		}
+		if f := p.receive(); f.Type != wire.Ack {
+			t.Fatal(nackError(f))
 		}
 	}
-	if got[wire.Ack] < 3 || got[wire.Nack] == 0 {
-		t.Errorf("replies: %v", got)
-	}
 	p.works()
+}
+
+// TestUnreadRepliesLockNobodyOut: clients that have large replies made and do not read them use up what the node gives to
+// replies. Others go on, but for further large reads, and the memory stays bounded.
+func TestUnreadRepliesLockNobodyOut(t *testing.T) {
+	b := newBroker()
+	b.list = func(context.Context, task.Filter) (task.Page, error) {
+		return task.Page{Tasks: []*task.Task{bigTask(15 << 20)}}, nil
+	}
+	s := start(t, 1, b, func(l *Limits) { l.TotalBytes = l.ConnBytes })
+	list := &wirepb.ListRequest{WithPayload: true}
+	for range 8 {
+		p := connect(t, s)
+		for range 4 {
+			p.send(wire.ListTasks, list)
+		}
+	}
+	other := connectAs(t, s, task.NewSessionID())
+	eventually(t, "a full node", func() bool { return other.failure(wire.ListTasks, list) != nil })
+	other.works()
+	other.call(wire.Heartbeat, new(wirepb.HeartbeatRequest), new(wirepb.HeartbeatReply))
+	other.call(wire.SubmitTask, submitPB(1), new(wirepb.SubmitReply))
+	if err := other.failure(wire.ListTasks, list); !errors.Is(err, task.ErrBusy) {
+		t.Errorf("a further large read: %v", err)
+	}
+	if used := s.replies.used.Load(); used > s.limits.TotalBytes {
+		t.Errorf("%d bytes of replies are held, %d are allowed", used, s.limits.TotalBytes)
+	}
 }
 
 // TestBulkReadsTakeTurns: however many lists a client asks for without reading, few are made.
@@ -135,7 +169,7 @@ func TestWriteDeadline(t *testing.T) {
 	other, p := connect(t, s), connect(t, s)
 	p.send(wire.ListTasks, new(wirepb.ListRequest))
 	eventually(t, "the end of the connection", func() bool { return len(s.clients()) == 1 })
-	eventually(t, "the memory given back", func() bool { return s.total.used.Load() == 0 })
+	eventually(t, "the memory given back", func() bool { return s.total.used.Load()+s.replies.used.Load() == 0 })
 	other.works()
 }
 

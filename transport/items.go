@@ -89,6 +89,9 @@ func (c *conn) result(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, fmt.Errorf("next claim: %w", err)
 	}
+	if c.s.replies.isFull() {
+		next = nil // the results count, a claim can be made again
+	}
 	receipts, tasks, err := c.finish(it.good, next)
 	if err != nil {
 		return nil, err
@@ -98,7 +101,7 @@ func (c *conn) result(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	reply := &wirepb.ResultReply{Receipts: merged}
-	if next != nil {
+	if m.Next != nil {
 		reply.Next = &wirepb.ClaimReply{Tasks: wire.TasksToPB(tasks)}
 	}
 	return reply, nil

@@ -149,7 +149,7 @@ func TestBytesOfAllConnectionsAreCounted(t *testing.T) {
 	other.works()
 	close(g.open)
 	p.ack(id, new(wirepb.SubmitReply))
-	eventually(t, "the bytes given back", func() bool { return s.total.used.Load() == 0 })
+	eventually(t, "the bytes given back", func() bool { return s.total.used.Load()+s.replies.used.Load() == 0 })
 	other.call(wire.SubmitTask, bigSubmit(10<<20), new(wirepb.SubmitReply))
 }
 

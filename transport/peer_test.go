@@ -40,7 +40,7 @@ func listen(t *testing.T, change func(*Limits)) *Server {
 		if err := s.Close(); err != nil {
 			t.Errorf("close: %v", err)
 		}
-		if n := s.total.used.Load(); n != 0 {
+		if n := s.total.used.Load() + s.replies.used.Load(); n != 0 {
 			t.Errorf("%d bytes are still counted after Close", n)
 		}
 		if n := s.unknown.Load(); n != 0 {
@@ -170,6 +170,16 @@ func (p *peer) ack(id uint32, reply wire.Message) {
 	if err := wire.Decode(f, reply); err != nil {
 		p.t.Fatal(err)
 	}
+}
+
+// failure sends a request and returns the error that it gets; nil for an Ack.
+func (p *peer) failure(t wire.Type, m wire.Message) error {
+	p.t.Helper()
+	p.send(t, m)
+	if f := p.receive(); f.Type == wire.Nack {
+		return nackError(f)
+	}
+	return nil
 }
 
 // nack expects the next frame to be a Nack of that error for that request.

@@ -30,7 +30,7 @@ func (c *conn) next() error {
 		return c.readError(err)
 	}
 	id := binary.BigEndian.Uint32(head[5:])
-	if why := c.reserve(int64(length)); why != nil {
+	if why := c.reserve(wire.Type(head[4]), int64(length)); why != nil {
 		if _, err := c.r.Discard(length + 4); err != nil {
 			return c.readError(err)
 		}

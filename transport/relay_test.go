@@ -287,14 +287,14 @@ func TestSlowClientHoldsBackTheLeader(t *testing.T) {
 	}
 	g.full(t, 6)
 	close(g.open)
-	eventually(t, "a reply at the follower", func() bool { return n.followerS.total.used.Load() > softQueueBytes })
-	for before := int64(-1); before != n.leaderS.total.used.Load(); { // until nothing moves any more
-		before = n.leaderS.total.used.Load()
+	eventually(t, "a reply at the follower", func() bool { return n.followerS.replies.used.Load() > softQueueBytes })
+	for before := int64(-1); before != n.leaderS.replies.used.Load(); { // until nothing moves any more
+		before = n.leaderS.replies.used.Load()
 		for range 300 {
 			other.call(wire.GetStats, new(wirepb.StatsRequest), new(wirepb.StatsReply))
 		}
 	}
-	if held := n.followerS.total.used.Load(); held > 17<<20 {
+	if held := n.followerS.replies.used.Load(); held > 17<<20 {
 		t.Errorf("the follower holds %d bytes", held)
 	}
 	for range 6 {

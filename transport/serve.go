@@ -14,6 +14,7 @@ import (
 func (c *conn) serve(f wire.Frame) {
 	defer c.requests.Done()
 	defer c.onPanic(f.Type.String(), func() { c.fail(errClosed) })
+	defer c.leaveBulk(f.RequestID)
 	m, relayed, err := c.work(f)
 	if !relayed {
 		c.reply(f, m, err)
@@ -64,7 +65,6 @@ func here(f wire.Frame, m wire.Message, stale *bool) (bool, error) {
 
 // reply queues the answer of a request in work.
 func (c *conn) reply(f wire.Frame, m wire.Message, err error) {
-	defer c.leaveBulk(f.RequestID)
 	c.settle(f.RequestID)
 	if err == nil {
 		err = c.w.message(wire.Ack, f.RequestID, m, 1)

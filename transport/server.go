@@ -17,7 +17,9 @@ type Server struct {
 	log      *slog.Logger
 	listener net.Listener
 	raft     *raftListener
-	total    budget       // bytes in work and to be sent, all clients
+	total    budget       // bytes of requests in work, all clients
+	replies  budget       // bytes of replies to be sent or about to be made, all clients
+	fullAt   atomic.Int64 // when the log was last told that one of them is full, in seconds
 	unknown  atomic.Int64 // connections whose first byte has not come
 	pending  connSet
 	wg       sync.WaitGroup
@@ -51,7 +53,7 @@ func Listen(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		limits: cfg.Limits, log: cfg.Logger, listener: l, raft: newRaftListener(l.Addr(), cfg.Limits.MaxRaftConns),
-		total: budget{limit: cfg.Limits.TotalBytes}, served: make(chan struct{}), conns: make(map[*conn]struct{}),
+		total: budget{limit: cfg.Limits.TotalBytes}, replies: budget{limit: cfg.Limits.TotalBytes}, served: make(chan struct{}), conns: make(map[*conn]struct{}),
 		drained: make(chan struct{}), closing: make(chan struct{}),
 	}
 	s.wg.Add(1)

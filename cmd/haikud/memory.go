@@ -11,10 +11,17 @@ import (
 // bounded (caches of records and of the log), while a busy node makes garbage with every task.
 const gcPercent = 300
 
-// tuneGC sets gcPercent unless the environment says otherwise.
+// gcLimit is the size of Go's heap above which it is collected more often instead, as when clients have large replies
+// made.
+const gcLimit = 1 << 30
+
+// tuneGC sets both unless the environment says otherwise.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
+	}
+	if os.Getenv("GOMEMLIMIT") == "" {
+		debug.SetMemoryLimit(gcLimit)
 	}
 }
 
