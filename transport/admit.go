@@ -75,24 +75,36 @@ func (c *conn) enroll(f wire.Frame) error {
 	if n := c.w.owed.Load(); n >= int64(c.s.limits.MaxRequests) {
 		return busy("this connection has %d requests without answer", n)
 	}
-	c.inWork[f.RequestID] = f.Type
-	if f.Type == wire.ClaimTask {
-		c.claims++
+	waits := f.Type == wire.ClaimTask
+	c.inWork[f.RequestID] = waits
+	if waits {
+		c.waiting++
 	}
 	return nil
+}
+
+// mayWait notes of a request in work that it may wait for long, so that a stop of this node does not wait for it.
+func (c *conn) mayWait(requestID uint32) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if waits, ok := c.inWork[requestID]; ok && !waits {
+		c.inWork[requestID] = true
+		c.waiting++
+		c.checkQuiet()
+	}
 }
 
 // settle notes that the request is about to be answered: from then on its id may be used again.
 func (c *conn) settle(requestID uint32) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
-	kind, ok := c.inWork[requestID]
+	waits, ok := c.inWork[requestID]
 	if !ok {
 		return
 	}
 	delete(c.inWork, requestID)
-	if kind == wire.ClaimTask {
-		c.claims--
+	if waits {
+		c.waiting--
 	}
 	c.checkQuiet()
 }

@@ -51,15 +51,15 @@ type conn struct {
 	relay    relay
 
 	mu       sync.Mutex
-	inWork   map[uint32]wire.Type // requests without reply
-	bulky    map[uint32][]int64   // for those that hold places in bulk, the bytes reserved with each
-	claims   int                  // those of them that are claims
+	inWork   map[uint32]bool    // requests without reply; true for those that may wait for long
+	bulky    map[uint32][]int64 // for those that hold places in bulk, the bytes reserved with each
+	waiting  int                // how many of them may wait for long
 	greeted  bool
 	draining bool
 	stopping bool
 	isQuiet  bool
 
-	quiet chan struct{} // closed when draining and no request but claims is in work
+	quiet chan struct{} // closed when draining and no request is in work but such that may wait for long
 	gone  chan struct{} // closed when run has ended
 }
 
@@ -68,7 +68,7 @@ func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 		s: s, net: nc, r: bufio.NewReaderSize(r, readBuffer), w: newWriter(nc, &s.limits, &s.replies),
 		log:   s.log.With("client", nc.RemoteAddr().String()),
 		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
-		inWork: make(map[uint32]wire.Type),
+		inWork: make(map[uint32]bool),
 		bulky:  make(map[uint32][]int64), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
@@ -169,10 +169,10 @@ func (c *conn) stop() {
 	_ = c.net.SetReadDeadline(time.Unix(1, 0)) // an error means that the connection is closed, which ends the read too
 }
 
-// checkQuiet is called with mu held. Claims do not count: those here end by themselves, those relayed with their
+// checkQuiet is called with mu held. What may wait does not count: here it ends by itself, relayed with its
 // upstream.
 func (c *conn) checkQuiet() {
-	if c.draining && !c.isQuiet && len(c.inWork) == c.claims {
+	if c.draining && !c.isQuiet && len(c.inWork) == c.waiting {
 		c.isQuiet = true
 		close(c.quiet)
 	}

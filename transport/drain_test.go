@@ -159,3 +159,24 @@ func TestServeAfterCloseServesNobody(t *testing.T) {
 	default:
 	}
 }
+
+// TestWaitingReadAtTheLeaderHoldsUpNoStop: a follower that goes down does not wait for it, and says that it can be
+// repeated elsewhere.
+func TestWaitingReadAtTheLeaderHoldsUpNoStop(t *testing.T) {
+	n := startPair(t, func(l *Limits) { l.DrainTimeout = 10 * time.Minute })
+	asked := make(chan struct{})
+	n.leader.get = func(ctx context.Context, _ task.Query) ([]*task.Task, uint64, error) {
+		close(asked)
+		<-ctx.Done()
+		return nil, 0, ctx.Err()
+	}
+	p := connect(t, n.followerS)
+	id := task.NewID()
+	read := p.send(wire.QueryStatus, &wirepb.QueryRequest{Ids: [][]byte{id[:]}, WaitUs: time.Minute.Microseconds()})
+	<-asked
+	go n.followerS.Close()
+	p.receivePush(true)
+	if err := p.nack(read, task.ErrNoLeader); !err.Retryable {
+		t.Errorf("a read that had no effect is not to be repeated: %v", err)
+	}
+}

@@ -47,7 +47,11 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 		return true, nil
 	case wire.QueryStatus:
 		var q wirepb.QueryRequest
-		return here(f, &q, &q.Stale)
+		stale, err := here(f, &q, &q.Stale)
+		if err == nil && !stale && q.WaitUs > 0 {
+			c.mayWait(f.RequestID)
+		}
+		return stale, err
 	case wire.ListTasks:
 		var q wirepb.ListRequest
 		return here(f, &q, &q.Stale)

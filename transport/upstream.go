@@ -23,7 +23,7 @@ type upstream struct {
 	w       *writer
 
 	mu     sync.Mutex
-	owes   map[uint32]struct{} // requests sent and not answered
+	owes   map[uint32]wire.Type // requests sent and not answered
 	broken bool
 }
 
@@ -36,7 +36,7 @@ func dialUpstream(ctx context.Context, c *conn, address string) (*upstream, erro
 	}
 	u := &upstream{
 		c: c, address: address, conn: nc, r: bufio.NewReaderSize(nc, readBuffer),
-		w: newWriter(nc, &c.s.limits, &c.s.total), owes: make(map[uint32]struct{}),
+		w: newWriter(nc, &c.s.limits, &c.s.total), owes: make(map[uint32]wire.Type),
 	}
 	stop := context.AfterFunc(ctx, func() { nc.Close() })
 	err = u.hello()
@@ -100,7 +100,7 @@ func (u *upstream) send(f wire.Frame) bool {
 		u.mu.Unlock()
 		return false
 	}
-	u.owes[f.RequestID] = struct{}{}
+	u.owes[f.RequestID] = f.Type
 	u.mu.Unlock()
 	_ = u.w.frame(f, 0) // in an error the reader is ending, which answers what is owed
 	return true
@@ -115,8 +115,8 @@ func (u *upstream) run(wg *sync.WaitGroup) {
 	u.w.run()
 }
 
-// read passes the leader's frames down until the connection ends, then tells the client that the outcome of all that is
-// still owed is unknown.
+// read passes the leader's frames down until the connection ends, then tells the client that the outcome of what is still
+// owed is unknown, or of a read that it has to be repeated.
 func (u *upstream) read(wg *sync.WaitGroup) {
 	defer wg.Done()
 	defer u.c.onPanic("upstream", func() { u.c.fail(errClosed) })
@@ -129,9 +129,13 @@ func (u *upstream) read(wg *sync.WaitGroup) {
 	u.mu.Unlock()
 	u.conn.Close()
 	u.w.finish()
-	for id := range owed {
+	for id, kind := range owed {
+		outcome := task.ErrUnknownOutcome
+		if isRead(kind) {
+			outcome = task.ErrNoLeader // it had none
+		}
 		u.c.settle(id)
-		u.c.nack(id, fmt.Errorf("%w: the connection to the leader ended", task.ErrUnknownOutcome), 1)
+		u.c.nack(id, fmt.Errorf("%w: the connection to the leader ended", outcome), 1)
 	}
 	u.c.relay.restore()
 }
