@@ -188,8 +188,18 @@ func (n *Node) Transfer(ctx context.Context, to member.ID) (string, error) {
 	}
 }
 
-// Adopt has this node give up its own cluster to join another. Only a solo node that never held a task may do that.
+// Adopt has this node give up its own cluster to join another.
 func (n *Node) Adopt(_ context.Context, addresses []string) error {
+	if err := n.CheckAdopt(addresses); err != nil {
+		return err
+	}
+	n.log.Info("node gives up its own cluster", "join", addresses)
+	n.cfg.OnAdopt(addresses)
+	return nil
+}
+
+// CheckAdopt reports why this node may not give up its own cluster: only a solo one that never held a task may.
+func (n *Node) CheckAdopt(addresses []string) error {
 	if len(addresses) == 0 {
 		return fmt.Errorf("%w: no address to join", task.ErrInvalid)
 	}
@@ -204,8 +214,6 @@ func (n *Node) Adopt(_ context.Context, addresses []string) error {
 	if total := n.store.Stats().Total; total != (task.QueueCounts{}) {
 		return fmt.Errorf("%w: this node holds tasks; only an empty one can join a cluster", task.ErrConflict)
 	}
-	n.log.Info("node gives up its own cluster", "join", addresses)
-	n.cfg.OnAdopt(addresses)
 	return nil
 }
 

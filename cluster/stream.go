@@ -169,7 +169,7 @@ func (s *streamLayer) listen() {
 			s.done.Add(1)
 			go s.handshake(conn)
 		default:
-			s.log.Warn("raft stream dropped: too many handshakes at once", "remote", conn.RemoteAddr())
+			s.log.Debug("raft stream dropped: too many handshakes at once", "remote", conn.RemoteAddr())
 			conn.Close()
 		}
 	}

@@ -229,11 +229,14 @@ func (s *script) spec(name string, args map[string]string) task.Spec {
 	return spec
 }
 
-// id makes the same id of the same name: a version 7 UUID of the script's epoch; "old..." is two days older.
+// id makes the same id of the same name: a version 7 UUID of the script's epoch; "old..." is two days older, "new..." newer.
 func (s *script) id(name string) task.ID {
 	at := epoch
 	if strings.HasPrefix(name, "old") {
 		at = at.Add(-48 * time.Hour)
+	}
+	if strings.HasPrefix(name, "new") {
+		at = at.Add(48 * time.Hour)
 	}
 	ms := at.UnixMilli()
 	id := task.ID{byte(ms >> 40), byte(ms >> 32), byte(ms >> 24), byte(ms >> 16), byte(ms >> 8), byte(ms), 0x70, 0, 0x80}

@@ -95,6 +95,9 @@ func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
 	case spec.ID.Time().Before(m.now.Add(-c.DedupWindow)):
 		receipt.Err = fmt.Errorf("%w: task %s was made more than %s ago", task.ErrIDExpired, spec.ID, c.DedupWindow)
 		return nil, receipt, nil
+	case spec.ID.Time().After(m.now.Add(c.DedupWindow)): // it would be remembered for longer than the window
+		receipt.Err = fmt.Errorf("%w: the id of task %s says that it was made more than %s from now", task.ErrInvalid, spec.ID, c.DedupWindow)
+		return nil, receipt, nil
 	}
 	return task.New(spec, m.now, m.batch.NextSeq(), c.Hashes[i]), receipt, nil
 }

@@ -42,7 +42,7 @@ func (a *app) rootCommand() *cobra.Command {
 		a.taskCommand(), a.statsCommand(), a.workerCommand(), a.clusterCommand(), a.benchCommand(),
 		a.configCommand(), a.versionCommand())
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
-	root.SilenceErrors, root.SilenceUsage = true, true
+	root.SilenceErrors, root.SilenceUsage, root.Version = true, true, buildinfo.Version()
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)

@@ -44,6 +44,7 @@ func (d *daemon) join(ctx context.Context) error {
 	tick := time.NewTicker(joinPause)
 	defer tick.Stop()
 	var final error
+	d.log.Info("asking to join a cluster", "at", d.cfg.Join, "for at most", joinTimeout)
 	for {
 		id, through, err := d.joinOnce(ctx)
 		if err == nil {
@@ -152,6 +153,9 @@ type admin struct {
 
 // Adopt refuses to give up a cluster for one that does not answer.
 func (a *admin) Adopt(ctx context.Context, addresses []string) error {
+	if err := a.CheckAdopt(addresses); err != nil {
+		return err
+	}
 	looking, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	var problems []error
