@@ -39,7 +39,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	l := &leadership{
-		term: n.raft.CurrentTerm(), store: n.store, log: n.log, waiters: newWaiters(), leases: newLeases(),
+		term: n.raft.CurrentTerm(), store: n.store, log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
 		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1),
 	}
 	replicated, err := n.store.Time()

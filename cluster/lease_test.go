@@ -112,14 +112,37 @@ func TestLeaseWhoseClaimWasNotHeardGoesBackWithoutCrash(t *testing.T) {
 	c := startCluster(t, 1, nil)
 	session := task.NewSessionID()
 	got := c.one(task.Spec{}, session, time.Hour)
-	for range maxUnlisted {
+	eventually(t, "the task goes back", func() bool {
 		if _, err := c.leader().Heartbeat(t.Context(), task.Heartbeat{Session: session}); err != nil {
 			t.Fatal(err)
 		}
-	}
+		return c.get(got.ID).Status == task.Pending
+	})
 	again := c.claim(session, time.Hour)
 	if again.ID != got.ID || again.CrashCount != 0 || again.Attempt != 1 {
 		t.Errorf("claimed again: %+v", again)
+	}
+}
+
+// TestHeartbeatsThatWereHeldUpReturnNoLease: heartbeats that come together with a grant, or all at once, were sent before
+// the worker could know of the lease. Only those that lie apart tell that it does not.
+func TestHeartbeatsThatWereHeldUpReturnNoLease(t *testing.T) {
+	ls := newLeases(time.Second)
+	now := time.Now()
+	held := &task.Task{ID: task.NewID(), LeaseID: 1, Session: task.NewSessionID(), LeaseDuration: time.Minute}
+	ls.grant(held, now, now)
+	for _, step := range []struct {
+		after time.Duration // from the grant; negative when it came before and was confirmed after
+		lost  bool
+	}{
+		{-time.Second, false}, {0, false}, {time.Millisecond, false}, {999 * time.Millisecond, false},
+		{1500 * time.Millisecond, false}, {1501 * time.Millisecond, false}, {1502 * time.Millisecond, false},
+		{2500 * time.Millisecond, true},
+	} {
+		_, unheard := ls.renew(task.Heartbeat{Session: held.Session}, now.Add(step.after))
+		if lost := len(unheard) > 0; lost != step.lost {
+			t.Fatalf("a heartbeat %s after the grant returns the lease: %t", step.after, lost)
+		}
 	}
 }
 

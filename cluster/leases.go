@@ -21,7 +21,8 @@ type lease struct {
 	timeout   time.Time // end of the longest allowed run; zero for none
 	cancelBy  time.Time // when a requested cancel is enforced; zero for none requested
 	heard     bool      // the worker has listed it
-	unlisted  int       // heartbeats of its session that did not list it
+	unlisted  int       // heartbeats of its session that did not list it and were counted
+	noticed   time.Time // when the last of them came, or the lease was granted
 	heapIndex int
 }
 
@@ -37,11 +38,14 @@ func (l *lease) due() time.Time {
 }
 
 // maxUnlisted is how many heartbeats of its session may leave out a lease that was never listed before it is returned:
-// the reply to its claim was lost.
+// the reply to its claim was lost. They have to lie apart: a node that was stopped for a while passes on at once what
+// workers sent meanwhile, which they could not know of the reply that it passes on at the same moment.
 const maxUnlisted = 2
 
 // leases are all leases of the cluster, at the leader.
 type leases struct {
+	apart time.Duration // between heartbeats that count as leaving a lease out; half the pause that workers make at most
+
 	mu        sync.Mutex
 	byTask    map[task.ID]*lease
 	bySession map[task.SessionID]map[task.ID]*lease
@@ -49,13 +53,19 @@ type leases struct {
 	poke      chan struct{} // the first due moment may have come nearer
 }
 
-func newLeases() *leases {
-	return &leases{byTask: make(map[task.ID]*lease), bySession: make(map[task.SessionID]map[task.ID]*lease), poke: make(chan struct{}, 1)}
+func newLeases(apart time.Duration) *leases {
+	return &leases{
+		apart: apart, byTask: make(map[task.ID]*lease), bySession: make(map[task.SessionID]map[task.ID]*lease),
+		poke: make(chan struct{}, 1),
+	}
 }
 
 // grant arms a running task's lease for its whole duration from now. leaderNow is the leader time at now.
 func (ls *leases) grant(t *task.Task, now, leaderNow time.Time) {
-	l := &lease{id: t.ID, leaseID: t.LeaseID, session: t.Session, attempt: t.Attempt, backoff: t.Backoff, duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration)}
+	l := &lease{
+		id: t.ID, leaseID: t.LeaseID, session: t.Session, attempt: t.Attempt, backoff: t.Backoff,
+		duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now,
+	}
 	if t.TimeoutSeconds > 0 {
 		l.timeout = now.Add(t.StartedAt.Add(time.Duration(t.TimeoutSeconds) * time.Second).Sub(leaderNow))
 	}
@@ -106,9 +116,10 @@ func (ls *leases) renew(hb task.Heartbeat, now time.Time) (reply task.HeartbeatR
 		}
 	}
 	for id, l := range ls.bySession[hb.Session] {
-		if listed[id] || l.heard {
+		if listed[id] || l.heard || now.Sub(l.noticed) < ls.apart {
 			continue
 		}
+		l.noticed = now
 		if l.unlisted++; l.unlisted >= maxUnlisted {
 			unheard = append(unheard, fsm.Ended{ID: id, LeaseID: l.leaseID, Kind: task.LeaseUnheard})
 		}
