@@ -36,7 +36,7 @@ type Config struct {
 
 // Push is what happens without being asked for: what the node sends on its own, and the end of the connection.
 type Push struct {
-	Cancelled []task.ID // running tasks of this session that someone asked to cancel
+	Cancelled []task.ID // running tasks of the session that someone asked to cancel
 	Drain     bool      // the node goes down; the next request goes to another one
 	Ended     bool      // the connection that requests went to has ended; the next request makes a new one
 }

@@ -103,9 +103,6 @@ func TestSnapshotWithinAContradictingLogNeedsAFreshStart(t *testing.T) {
 
 // TestCatchUpOfLargeEntries: one request to a follower that was away can have 16 entries of 10 MiB.
 func TestCatchUpOfLargeEntries(t *testing.T) {
-	if testing.Short() {
-		t.Skip("writes a gigabyte")
-	}
 	c := startCluster(t, 3, func(cfg *Config) {
 		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 4*time.Second, 4*time.Second, 4*time.Second
 	})

@@ -136,7 +136,7 @@ func taskGoldens() map[string][]golden {
 				Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID}, {ID: goldenID2, Err: task.ErrNotFound}})}},
 		},
 		"Push": {
-			{"running tasks of this session that shall be cancelled", false, Push, 0,
+			{"running tasks of the session that shall be cancelled", false, Push, 0,
 				&wirepb.Push{Cancel: IDsToPB([]task.ID{goldenID})}},
 			{"the node goes down", false, Push, 0, &wirepb.Push{Drain: true}},
 		},

@@ -2500,7 +2500,7 @@ func (x *StatsReply) GetAppliedIndex() uint64 {
 // Push is sent by the server with request id 0.
 type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Cancel        [][]byte               `protobuf:"bytes,1,rep,name=cancel,proto3" json:"cancel,omitempty"` // running tasks of this session that someone asked to cancel
+	Cancel        [][]byte               `protobuf:"bytes,1,rep,name=cancel,proto3" json:"cancel,omitempty"` // running tasks of the session that someone asked to cancel
 	Drain         bool                   `protobuf:"varint,2,opt,name=drain,proto3" json:"drain,omitempty"`  // the node is going down: reconnect to another
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
