@@ -51,11 +51,6 @@ func startLoad(n *nodes, lease time.Duration) *load {
 		running: make(map[task.ID]context.Context), moved: make(chan struct{}),
 	}
 	l.ctx, l.cancel = context.WithCancel(context.Background())
-	n.t.Cleanup(func() { // before the clients are closed, which were made before
-		l.cancel()
-		l.submitting.Wait()
-		l.working.Wait()
-	})
 	for i := range submitters {
 		c := dial(n.t, client.Config{Addrs: n.addresses(i), RetryFor: time.Second, Stay: i%2 == 0})
 		l.submitting.Go(func() { l.submit(c, i) })
@@ -63,6 +58,11 @@ func startLoad(n *nodes, lease time.Duration) *load {
 	for i := range workers {
 		l.work(dial(n.t, client.Config{Addrs: n.addresses(i), Stay: i == 0}), lease, i)
 	}
+	n.t.Cleanup(func() { // that of the clients comes after it
+		l.cancel()
+		l.submitting.Wait()
+		l.working.Wait()
+	})
 	return l
 }
 
@@ -201,12 +201,7 @@ func (l *load) finish() {
 	close(l.stop)
 	l.submitting.Wait()
 	want := l.snapshot()
-	eventually(t, "all tasks complete", func() bool {
-		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
-		defer cancel()
-		stats, err := l.n.c.Stats(ctx)
-		return err == nil && int(stats.Total.Completed) >= len(want)
-	})
+	l.awaitEnd(len(want))
 	l.cancel()
 	l.working.Wait()
 	found := l.all()
@@ -224,6 +219,27 @@ func (l *load) finish() {
 		l.check(got, payload)
 	}
 	t.Logf("%d tasks, %d attempts, %d submits repeated", len(want), attempts, l.repeats)
+}
+
+// awaitEnd waits until so many tasks have completed. As long as some do, it is patient.
+func (l *load) awaitEnd(count int) {
+	t := l.n.t
+	t.Helper()
+	var stats task.Stats
+	ask := func() bool {
+		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
+		defer cancel()
+		now, err := l.n.c.Stats(ctx)
+		if err == nil {
+			stats = now
+		}
+		return err == nil
+	}
+	for completed := -1; completed < count; completed = int(stats.Total.Completed) {
+		eventually(t, fmt.Sprintf("of %d tasks more than %d complete: %+v", count, completed, stats.Total), func() bool {
+			return ask() && int(stats.Total.Completed) > completed
+		})
+	}
 }
 
 // all lists every task with its result.

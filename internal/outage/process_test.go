@@ -76,7 +76,9 @@ func (p *process) exit(t testing.TB) int {
 	case <-p.done:
 		return p.cmd.ProcessState.ExitCode()
 	case <-time.After(patience):
-		t.Fatalf("%s does not end\n%s", p.cmd.Path, p.said())
+		p.signal(t, syscall.SIGQUIT) // it says what its goroutines wait for
+		<-p.done
+		t.Fatalf("%s did not end", p.cmd.Path)
 		return 0
 	}
 }
@@ -93,7 +95,7 @@ func (p *process) ended() bool {
 
 // said is the end of what the process wrote to standard error.
 func (p *process) said() string {
-	const most = 16 << 10
+	const most = 128 << 10
 	text, err := os.ReadFile(p.stderr)
 	if err != nil {
 		return err.Error()
