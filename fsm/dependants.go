@@ -80,7 +80,7 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 	if err != nil || len(children) == 0 {
 		return nil, 0, err
 	}
-	status, _, _, err := m.batch.Status(w.Parent)
+	status, _, _, err := m.batch.Ended(w.Parent)
 	if err != nil {
 		return nil, 0, err
 	}

@@ -82,7 +82,7 @@ func aborted(c *Submit, bad int, why error) Result {
 func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
 	spec := &c.Specs[i]
 	receipt := task.Receipt{ID: spec.ID}
-	_, hash, known, err := m.batch.Status(spec.ID)
+	_, hash, known, err := m.batch.Ended(spec.ID)
 	switch {
 	case err != nil:
 		return nil, receipt, err
@@ -109,7 +109,7 @@ func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task) (refused, e
 		if fresh[id] != nil {
 			continue
 		}
-		status, _, known, err := m.batch.Status(id)
+		status, _, known, err := m.batch.Ended(id)
 		if err != nil {
 			return nil, err
 		}

@@ -160,21 +160,23 @@ func (b *Batch) load(i int32) (err error) {
 	return nil
 }
 
-// find reads a committed task; nil if there is none. hint is the status it probably has, 0 for unknown: then running is
-// tried first, for those are asked for most.
-func (d *database) find(id task.ID, hint task.Status) (*task.Task, error) {
-	if hint == 0 {
-		hint = task.InProgress
+// find reads a committed task; nil if there is none. indexed is what index_task_id says of it, 0 for not asked: then
+// the families of tasks that have not ended are tried first, for those are asked for most.
+func (d *database) find(id task.ID, indexed task.Status) (*task.Task, error) {
+	if indexed.IsTerminal() {
+		return d.record(d.read, indexed, id)
 	}
-	if t, err := d.record(d.read, hint, id); t != nil || err != nil {
-		return t, err
+	for _, status := range [...]task.Status{task.InProgress, task.Pending} {
+		if t, err := d.record(d.read, status, id); t != nil || err != nil {
+			return t, err
+		}
 	}
 	return d.current(d.read, id)
 }
 
-// Status returns the status and content hash of a task without loading it; ok is false if the id was never used or is
-// forgotten. A removed task still answers while its tombstone stands.
-func (b *Batch) Status(id task.ID) (status task.Status, hash [16]byte, ok bool, err error) {
+// Ended returns the terminal status of a task, or Pending if it has not ended, and its content hash, without loading it;
+// ok is false if the id was never used or is forgotten. A removed task still answers while its tombstone stands.
+func (b *Batch) Ended(id task.ID) (status task.Status, hash [16]byte, ok bool, err error) {
 	if b.err != nil {
 		return 0, hash, false, b.err
 	}
@@ -185,7 +187,7 @@ func (b *Batch) Status(id task.ID) (status task.Status, hash [16]byte, ok bool, 
 		}
 	}
 	if c.now != nil {
-		return c.now.Status, c.now.Hash, true, nil
+		return indexedStatus(c.now.Status), c.now.Hash, true, nil
 	}
 	if !c.asked {
 		var removed bool

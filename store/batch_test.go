@@ -275,7 +275,7 @@ func TestTombstoneAnswersStatusOnly(t *testing.T) {
 				t.Fatalf("%v %v", x, err)
 			}
 		}
-		if status, _, ok, err := b.Status(id); status != task.Completed || !ok || err != nil {
+		if status, _, ok, err := b.Ended(id); status != task.Completed || !ok || err != nil {
 			t.Fatalf("%v %v %v", status, ok, err)
 		}
 		if x, err := b.Task(id); x != nil || err != nil {

@@ -59,7 +59,7 @@ func (l *lifeCycle) submit(batch *Batch, n int) {
 	for range n {
 		batch.Savepoint()
 		spec := task.Spec{ID: task.NewID(), Type: "email.send", Payload: []byte(`{"to":"someone@example.org","template":"welcome"}`)}
-		if _, _, known, _ := batch.Status(spec.ID); !known {
+		if _, _, known, _ := batch.Ended(spec.ID); !known {
 			batch.Put(task.New(&spec, l.now, batch.NextSeq(), [16]byte(spec.ID)))
 		}
 	}

@@ -15,14 +15,17 @@ import (
 //	status families, by task   | id 16 |                                            -> record (record.go)
 //	blobs                      | id 16 | part 1 |                                   -> bytes
 //	index_task_id              | id 16 |                                            -> kind 1 | status 1 | hash 16
-//	index_task_type            | type | 00 | status 1 | id 16 |                     -> nothing
+//	index_task_type            | type | 00 | group 1 | id 16 |                      -> nothing
 //	index_priority             | queue | 00 | type | 00 | order 8 | scheduled 8 | seq 8 | id 16 | -> payload size 4
 //	index_scheduled_time       | kind 1 | time 8 | id 16 |                          -> nothing
 //	index_dependents           | parent 16 | child 16 |                             -> nothing
 //	index_unique               | 16 bytes of SHA-256(queue, type, key) | scope 1 |  -> id 16; nothing writes it yet
 //	meta                       name, see meta.go                                    -> bytes
 //
-// order is 255 - priority. kind of index_task_id is 1 for a task, 2 for the tombstone of a removed one.
+// order is 255 - priority. kind of index_task_id is 1 for a task, 2 for the tombstone of a removed one; its status is
+// the terminal one, or Pending for every task that has not ended: so it is written twice in a task's life, not at each
+// move. group of index_task_type is 0, under which each task stands once and for all, or a status that few tasks have
+// (rareStatus), under which a task stands besides while it has it: again no key changes on the way of most tasks.
 // Kinds of index_scheduled_time: 1 due, 2 retry; kept free for later: 3 expires, 4 retention, 5 tombstone.
 //
 // To change an encoding: keys and values are the same on every node and are hashed, so all nodes must change at one
@@ -77,8 +80,24 @@ func appendPriorityKey(dst []byte, queue, typ string, p *place) []byte {
 	return append(appendPair(dst, queue, typ), p[:]...)
 }
 
-func appendTypeKey(dst []byte, typ string, s task.Status, id task.ID) []byte {
-	return append(append(append(append(dst, typ...), 0), byte(s)), id[:]...)
+// anyStatus is the group of index_task_type that has each task of a type.
+const anyStatus task.Status = 0
+
+// rareStatus reports whether index_task_type has a group for s.
+func rareStatus(s task.Status) bool {
+	return s == task.Failed || s == task.DeadLetter || s == task.Cancelled
+}
+
+func appendTypeKey(dst []byte, typ string, group task.Status, id task.ID) []byte {
+	return append(append(append(append(dst, typ...), 0), byte(group)), id[:]...)
+}
+
+// indexedStatus is what index_task_id says of a task in status s.
+func indexedStatus(s task.Status) task.Status {
+	if s.IsTerminal() {
+		return s
+	}
+	return task.Pending
 }
 
 func appendScheduleKey(dst []byte, kind ScheduleKind, us int64, id task.ID) []byte {
@@ -137,15 +156,13 @@ func (l *keyList) addKeys(t *task.Task) {
 	from := len(l.bytes)
 	l.bytes = append(l.bytes, t.ID[:]...)
 	mid := len(l.bytes)
-	l.bytes = append(append(l.bytes, valueVersion, idTask, byte(t.Status)), t.Hash[:]...)
+	l.bytes = append(append(l.bytes, valueVersion, idTask, byte(indexedStatus(t.Status))), t.Hash[:]...)
 	l.end(famID, from, mid)
 
-	from = len(l.bytes)
-	l.bytes = appendTypeKey(l.bytes, t.Type, t.Status, t.ID)
-	mid = len(l.bytes)
-	l.bytes = append(l.bytes, valueVersion)
-	l.end(famType, from, mid)
-
+	l.addTypeKey(t, anyStatus)
+	if rareStatus(t.Status) {
+		l.addTypeKey(t, t.Status)
+	}
 	if t.Claimable() {
 		from, p := len(l.bytes), placeOf(t)
 		l.bytes = appendPriorityKey(l.bytes, t.Queue, t.Type, &p)
@@ -160,6 +177,14 @@ func (l *keyList) addKeys(t *task.Task) {
 		l.bytes = append(l.bytes, valueVersion)
 		l.end(famSchedule, from, mid)
 	}
+}
+
+func (l *keyList) addTypeKey(t *task.Task, group task.Status) {
+	from := len(l.bytes)
+	l.bytes = appendTypeKey(l.bytes, t.Type, group, t.ID)
+	mid := len(l.bytes)
+	l.bytes = append(l.bytes, valueVersion)
+	l.end(famType, from, mid)
 }
 
 func (l *keyList) addBlob(id task.ID, part byte) {
@@ -202,13 +227,13 @@ func readVersion(f family, value []byte) ([]byte, error) {
 	return value[1:], nil
 }
 
-// readID reads a value of index_task_id.
+// readID reads a value of index_task_id. status is as indexedStatus has it.
 func readID(value []byte) (status task.Status, hash [16]byte, removed bool, err error) {
 	v, err := readVersion(famID, value)
 	if err != nil {
 		return 0, hash, false, err
 	}
-	if len(v) != 18 || (v[0] != idTask && v[0] != idTombstone) || !task.Status(v[1]).Valid() {
+	if len(v) != 18 || (v[0] != idTask && v[0] != idTombstone) || indexedStatus(task.Status(v[1])) != task.Status(v[1]) {
 		return 0, hash, false, fmt.Errorf("%w: bad value in %s: %x", errCorrupt, famID, value)
 	}
 	return task.Status(v[1]), [16]byte(v[2:]), v[0] == idTombstone, nil

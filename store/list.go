@@ -15,8 +15,9 @@ const cursorVersion = 1
 // maxExamined bounds the records that one page reads. A page may be short, even empty, and still have a next one.
 const maxExamined = 10_000
 
-// List returns one page of the tasks that f selects. It reads the status families or, with a type, index_task_type;
-// queue and priority are compared task by task. A page with payloads ends after task.MaxClaimBytes of them, or one task.
+// List returns one page of the tasks that f selects. It reads the status families or, with a type, index_task_type,
+// whichever has fewer tasks to look at; the rest of f is compared task by task. A page with payloads ends after
+// task.MaxClaimBytes of them, or one task.
 func (s *Store) List(f task.Filter) (task.Page, error) {
 	var page task.Page
 	if err := f.Validate(); err != nil {
@@ -40,12 +41,12 @@ func (s *Store) List(f task.Filter) (task.Page, error) {
 	defer l.close()
 	bytes := 0
 	for n := 0; len(page.Tasks) < f.Limit && n < maxExamined; n++ {
-		t, err := l.next()
-		if err != nil || t == nil {
+		id, t, err := l.next()
+		if err != nil || id == (task.ID{}) {
 			return page, err
 		}
-		after = t.ID
-		if !selects(&f, t) {
+		after = id
+		if t == nil || !selects(&f, t) {
 			continue
 		}
 		if !f.WithPayload {
@@ -68,7 +69,7 @@ func (s *Store) List(f task.Filter) (task.Page, error) {
 func appendCursor(after task.ID) []byte { return append([]byte{cursorVersion}, after[:]...) }
 
 func selects(f *task.Filter, t *task.Task) bool {
-	return (f.Queue == "" || f.Queue == t.Queue) && (f.Type == "" || f.Type == t.Type) &&
+	return (f.Status == 0 || f.Status == t.Status) && (f.Queue == "" || f.Queue == t.Queue) && (f.Type == "" || f.Type == t.Type) &&
 		t.Priority >= f.MinPriority && (f.MaxPriority == nil || t.Priority <= *f.MaxPriority)
 }
 
@@ -94,48 +95,77 @@ func (f *frozen) appliedIndex() (uint64, error) {
 	return a.Index, err
 }
 
-// lister merges one scan for each status into the order of ids.
+// lister merges its scans into the order of ids.
 type lister struct {
 	at    *frozen
-	scans []statusScan
+	scans []idScan
 }
 
-// statusScan goes over the tasks of one status: over their records, or over one type's entries in index_task_type.
-type statusScan struct {
+// idScan goes over tasks in the order of their ids: over the records of one status, or over one group of
+// index_task_type.
+type idScan struct {
 	*scan
-	status  task.Status
-	prefix  int  // bytes of key before the id
-	records bool // values are records
+	status  task.Status // of the tasks that are wanted; 0 for any
+	prefix  int         // bytes of key before the id
+	records bool        // values are records
 	id      task.ID
 	ended   bool
 }
 
 func newLister(at *frozen, f *task.Filter, after task.ID) *lister {
 	l := &lister{at: at}
+	if group, ok := at.d.typeGroup(f); ok {
+		from := appendTypeKey(nil, f.Type, group, after)
+		prefix := from[:len(from)-len(after)]
+		l.add(famType, from, prefixEnd(prefix), after, idScan{status: f.Status, prefix: len(prefix)})
+		return l
+	}
 	for _, status := range task.Statuses {
-		if f.Status != 0 && f.Status != status {
-			continue
+		if f.Status == 0 || f.Status == status {
+			l.add(statusFamily(status), append([]byte(nil), after[:]...), nil, after, idScan{status: status, records: true})
 		}
-		s := statusScan{status: status, records: f.Type == ""}
-		fam, from := statusFamily(status), append([]byte(nil), after[:]...)
-		var to []byte
-		if !s.records {
-			fam, from = famType, appendTypeKey(nil, f.Type, status, after)
-			s.prefix = len(from) - len(after)
-			to = prefixEnd(from[:s.prefix])
-		}
-		if after != (task.ID{}) {
-			from = append(from, 0)
-		}
-		s.scan = at.d.scan(fam, from, to, at.at)
-		l.scans = append(l.scans, s)
-		l.scans[len(l.scans)-1].settle()
 	}
 	return l
 }
 
+// typeGroup returns the group of index_task_type to go over; ok is false if the status family is the better way: it has
+// fewer tasks of other types than the index has of other statuses.
+func (d *database) typeGroup(f *task.Filter) (group task.Status, ok bool) {
+	switch {
+	case f.Type == "":
+		return 0, false
+	case f.Status == 0:
+		return anyStatus, true
+	case rareStatus(f.Status):
+		return f.Status, true
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var sameType, sameStatus int64
+	for pair, p := range d.pairs.byPair {
+		for s, n := range p.counts {
+			if pair.Type == f.Type {
+				sameType += n
+			}
+			if slot(s).status() == f.Status {
+				sameStatus += n
+			}
+		}
+	}
+	return anyStatus, sameType < sameStatus
+}
+
+func (l *lister) add(f family, from, to []byte, after task.ID, s idScan) {
+	if after != (task.ID{}) {
+		from = append(from, 0)
+	}
+	s.scan = l.at.d.scan(f, from, to, l.at.at)
+	s.settle()
+	l.scans = append(l.scans, s)
+}
+
 // settle reads the id that the scan stands at.
-func (s *statusScan) settle() {
+func (s *idScan) settle() {
 	if s.ended = !s.valid(); s.ended {
 		return
 	}
@@ -151,7 +181,7 @@ func (l *lister) more() (bool, error) {
 }
 
 // first returns the scan that stands at the smallest id; nil if all have ended.
-func (l *lister) first() (first *statusScan, err error) {
+func (l *lister) first() (first *idScan, err error) {
 	for i := range l.scans {
 		s := &l.scans[i]
 		if s.ended {
@@ -165,23 +195,31 @@ func (l *lister) first() (first *statusScan, err error) {
 	return first, nil
 }
 
-// next returns the task with the smallest id that was not returned yet; nil at the end.
-func (l *lister) next() (t *task.Task, err error) {
+// next returns the smallest id that was not returned yet, the zero id at the end, and its task; nil if its status is not
+// the one that is wanted.
+func (l *lister) next() (id task.ID, t *task.Task, err error) {
 	first, err := l.first()
 	if first == nil {
-		return nil, err
+		return id, nil, err
 	}
-	if first.records {
-		t, err = decodeRecord(first.id, first.status, first.value())
-	} else if t, err = l.at.d.record(l.at.opts, first.status, first.id); t == nil && err == nil {
-		err = fmt.Errorf("%w: task %s is in %s but has no record in %s", errCorrupt, first.id, famType, statusFamily(first.status))
+	id = first.id
+	switch {
+	case first.records:
+		t, err = decodeRecord(id, first.status, first.value())
+	case first.status != 0:
+		t, err = l.at.d.record(l.at.opts, first.status, id)
+	default:
+		t, err = l.at.d.current(l.at.opts, id)
+	}
+	if t == nil && err == nil && (first.status == 0 || rareStatus(first.status)) {
+		err = fmt.Errorf("%w: task %s is in %s but has no record", errCorrupt, id, famType)
 	}
 	if err != nil {
-		return nil, err
+		return id, nil, err
 	}
 	first.scan.next()
 	first.settle()
-	return t, nil
+	return id, t, nil
 }
 
 func (l *lister) close() {

@@ -37,14 +37,17 @@ func listAll(t *testing.T, s *Store, f task.Filter, between func(page int)) []ta
 	}
 }
 
-// listed fills a store with 60 tasks in two queues, three types, all statuses.
+// listed fills a store with 63 tasks in two queues, three types and a rare one, all statuses.
 func listed(t *testing.T) (*Store, []*task.Task) {
 	s := openTest(t)
 	var tasks []*task.Task
-	for n := 1; n <= 60; n++ {
+	for n := 1; n <= 63; n++ {
 		priority := task.Priority(n % 7)
 		x := newTask(n, func(s *task.Spec) {
 			s.Queue, s.Type, s.Priority = fmt.Sprint("q", n%2), fmt.Sprint("t", n%3), &priority
+			if n > 60 {
+				s.Type = "rare"
+			}
 			s.Payload = make([]byte, 1+n*40)
 		})
 		x.Status = task.Statuses[n%6]
@@ -58,8 +61,8 @@ func TestListFilters(t *testing.T) {
 	s, tasks := listed(t)
 	four := task.Priority(4)
 	for _, queue := range []string{"", "q1", "none"} {
-		for _, typ := range []string{"", "t1", "none"} {
-			for _, status := range []task.Status{0, task.Pending, task.Completed} {
+		for _, typ := range []string{"", "t1", "rare", "none"} {
+			for _, status := range append([]task.Status{0}, task.Statuses[:]...) {
 				for _, most := range []*task.Priority{nil, &four} {
 					for _, limit := range []int{0, 1, 7} {
 						f := task.Filter{Queue: queue, Type: typ, Status: status, MinPriority: 2, MaxPriority: most, Limit: limit, WithPayload: limit == 7}

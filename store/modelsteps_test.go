@@ -40,7 +40,7 @@ func (r *run) submit() {
 	x.WaitingFor = uint32(rapid.IntRange(0, len(spec.Dependencies)).Draw(r.t, "waiting"))
 	r.model.tasks[x.ID] = x
 	for _, real := range r.stores {
-		if _, _, known, err := real.batch.Status(x.ID); known || err != nil {
+		if _, _, known, err := real.batch.Ended(x.ID); known || err != nil {
 			r.t.Fatalf("status of a new id: %v %v", known, err)
 		}
 		real.batch.Put(x)
@@ -185,9 +185,9 @@ func (r *run) look() {
 	children = children[:min(3, len(children))]
 	for i, x := range r.stores {
 		if rapid.Bool().Draw(r.t, "status first") {
-			status, hash, ok, err := x.batch.Status(id)
-			if err != nil || ok != (want != nil) || ok && (status != want.Status || hash != want.Hash) {
-				r.t.Fatalf("store %d: status of %s is %v %x %v %v, want %+v", i, id, status, hash, ok, err, want)
+			status, hash, ok, err := x.batch.Ended(id)
+			if err != nil || ok != (want != nil) || ok && (status != indexedStatus(want.Status) || hash != want.Hash) {
+				r.t.Fatalf("store %d: end of %s is %v %x %v %v, want %+v", i, id, status, hash, ok, err, want)
 			}
 		}
 		got, err := x.batch.Task(id)

@@ -48,6 +48,14 @@ func slotOf(t *task.Task) slot {
 	return slotReady
 }
 
+// status is the inverse of slotOf.
+func (s slot) status() task.Status {
+	if s < slotInProgress {
+		return task.Pending
+	}
+	return task.InProgress + task.Status(s-slotInProgress)
+}
+
 func (c *counts) row() *recordpb.Counts {
 	return &recordpb.Counts{
 		Ready: uint64(c[slotReady]), Scheduled: uint64(c[slotScheduled]), Blocked: uint64(c[slotBlocked]),

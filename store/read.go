@@ -29,18 +29,25 @@ func (s *Store) Task(id task.ID, withPayload bool) (*task.Task, error) {
 	return t, d.fill(f.opts, t)
 }
 
-// current finds a task by its status in index_task_id; nil if there is none. opts freezes the moment, or nothing may
+// current finds a task by what index_task_id says of it; nil if there is none. opts freezes the moment, or nothing may
 // commit meanwhile.
 func (d *database) current(opts *grocksdb.ReadOptions, id task.ID) (*task.Task, error) {
 	status, _, removed, known, err := d.indexed(opts, id)
 	if err != nil || !known || removed {
 		return nil, err
 	}
-	t, err := d.record(opts, status, id)
-	if t == nil && err == nil {
-		err = fmt.Errorf("%w: task %s is %s in %s but has no record", errCorrupt, id, status, famID)
+	if status.IsTerminal() {
+		if t, err := d.record(opts, status, id); t != nil || err != nil {
+			return t, err
+		}
+	} else {
+		for _, status := range [...]task.Status{task.Pending, task.InProgress, task.Failed} {
+			if t, err := d.record(opts, status, id); t != nil || err != nil {
+				return t, err
+			}
+		}
 	}
-	return t, err
+	return nil, fmt.Errorf("%w: task %s has no record although %s says %d", errCorrupt, id, famID, status)
 }
 
 // record reads the record of a task in the family of status; nil if it is not there.
