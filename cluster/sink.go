@@ -9,6 +9,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/haiku-queue/haiku/snapshot"
 	"github.com/haiku-queue/haiku/store"
 )
 
@@ -140,7 +141,7 @@ func (k *snapshotSink) check() (err error) {
 	}
 	watch := k.s.cfg.Watchdog.stream("checking a snapshot", stallAfter, k.s.cfg.OnFatal)
 	defer watch.leave()
-	applied, err := store.CheckStream(ticking{k.file, watch})
+	applied, err := snapshot.Check(ticking{k.file, watch})
 	if err != nil {
 		return err
 	}

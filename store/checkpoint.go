@@ -1,7 +1,7 @@
 package store
 
 import (
-	"bytes"
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -10,6 +10,9 @@ import (
 	"os"
 	"path/filepath"
 	"sync"
+
+	"github.com/haiku-queue/haiku/snapshot"
+	"github.com/haiku-queue/haiku/task"
 )
 
 // checkpointPrefix begins the names of directories in the store's that hold checkpoints. One that is there when the
@@ -19,9 +22,10 @@ const checkpointPrefix = "checkpoint-"
 // Checkpoint is the committed state of one moment in files of its own, most of them hard links, so that it costs little
 // and does not hold up commits. Its methods may be called concurrently. It does not end with the store.
 type Checkpoint struct {
+	store  *Store
 	dir    string // of ours
 	files  string // the database, within dir
-	header streamHeader
+	header snapshot.Header
 	size   int64
 
 	mu   sync.Mutex
@@ -41,9 +45,9 @@ func (s *Store) Checkpoint() (_ *Checkpoint, err error) {
 	if err != nil {
 		return nil, fmt.Errorf("checkpoint: %w", err)
 	}
-	c := &Checkpoint{dir: dir, files: filepath.Join(dir, "db"), refs: 1}
+	c := &Checkpoint{store: s, dir: dir, files: filepath.Join(dir, "db"), refs: 1}
 	if err = d.link(c.files); err == nil {
-		err = c.describe(s)
+		err = c.describe()
 	}
 	if err != nil {
 		return nil, errors.Join(fmt.Errorf("checkpoint: %w", err), os.RemoveAll(dir))
@@ -62,44 +66,79 @@ func (d *database) link(dir string) error {
 }
 
 // describe opens the checkpoint read-only and writes down what is in it.
-func (c *Checkpoint) describe(s *Store) error {
+func (c *Checkpoint) describe() error {
 	// Listed before it is opened: what opening adds is not part of it.
 	entries, err := os.ReadDir(c.files)
 	if err != nil {
 		return err
 	}
 	for _, e := range entries {
-		if !streamFileName.MatchString(e.Name()) {
+		if !snapshot.Travels(e.Name()) {
 			continue
 		}
 		info, err := e.Info()
 		if err != nil {
 			return err
 		}
-		c.header.files = append(c.header.files, streamFile{e.Name(), info.Size()})
+		c.header.Files = append(c.header.Files, snapshot.File{Name: e.Name(), Size: info.Size()})
 	}
-	d, err := s.openDB(c.files, openReadOnly)
+	d, err := c.store.openDB(c.files, openReadOnly)
 	if err != nil {
 		return err
 	}
 	defer d.close()
 	d.describe(&c.header)
-	c.size = c.header.streamSize()
+	c.size = c.header.StreamSize()
 	return nil
 }
 
 // describe fills in what a stream says of a database.
-func (d *database) describe(h *streamHeader) {
+func (d *database) describe(h *snapshot.Header) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
-	h.applied, h.logHash = d.applied, d.logHash
+	h.Index, h.Term, h.LogHash = d.applied.Index, d.applied.Term, d.logHash
+	h.ConfigurationIndex, h.Configuration = d.applied.ConfigurationIndex, d.applied.Configuration
+	var all counts
 	for _, p := range d.pairs.byPair {
-		h.counts.add(&p.counts)
+		all.add(&p.counts)
 	}
+	h.Counts = all
 }
 
 // Applied is how far Raft's log is in the checkpoint. The caller must not change the configuration.
-func (c *Checkpoint) Applied() Applied { return c.header.applied }
+func (c *Checkpoint) Applied() Applied {
+	h := &c.header
+	return Applied{Index: h.Index, Term: h.Term, Configuration: h.Configuration, ConfigurationIndex: h.ConfigurationIndex}
+}
+
+// Tasks counts all tasks in the checkpoint.
+func (c *Checkpoint) Tasks() task.QueueCounts {
+	all := counts(c.header.Counts)
+	return all.queueCounts(Pair{})
+}
+
+// StateHash is the hash of the state in the checkpoint; see (*Snapshot).StateHash. It reads all of it, until ctx ends.
+// The caller must have a reader open, or not have released the checkpoint.
+func (c *Checkpoint) StateHash(ctx context.Context) ([32]byte, error) {
+	d, err := c.reopen()
+	if err != nil {
+		return [32]byte{}, fmt.Errorf("hash checkpoint: %w", err)
+	}
+	defer d.close()
+	stop := context.AfterFunc(ctx, func() { d.closing.Store(true) })
+	defer stop()
+	return d.stateHash(nil)
+}
+
+// reopen opens the checkpoint read-only, while the store is open.
+func (c *Checkpoint) reopen() (*database, error) {
+	live, err := c.store.acquire()
+	if err != nil {
+		return nil, err
+	}
+	defer live.users.Done() // not for as long as the checkpoint is read: a restore waits for it
+	return c.store.openDB(c.files, openReadOnly)
+}
 
 // Size is the length in bytes of the stream that each Reader gives.
 func (c *Checkpoint) Size() int64 { return c.size }
@@ -123,8 +162,8 @@ func (c *Checkpoint) Reader() (io.ReadCloser, error) {
 		return nil, errClosed
 	}
 	c.refs++
-	r := &streamWriter{c: c, sum: sha256.New(), files: c.header.files}
-	r.give(c.header.encode())
+	r := &streamWriter{c: c, sum: sha256.New(), files: c.header.Files}
+	r.give(c.header.Encode())
 	return r, nil
 }
 
@@ -132,9 +171,9 @@ func (c *Checkpoint) Reader() (io.ReadCloser, error) {
 type streamWriter struct {
 	c      *Checkpoint
 	sum    hash.Hash
-	files  []streamFile // still to begin
-	file   *os.File     // the one that is being read
-	left   int64        // of file
+	files  []snapshot.File // still to begin
+	file   *os.File        // the one that is being read
+	left   int64           // of file
 	buffer []byte
 	ready  []byte // to be given out
 	ended  bool
@@ -175,21 +214,21 @@ func (r *streamWriter) next() error {
 			r.ended, r.ready = true, r.sum.Sum(nil)
 			return nil
 		}
-		f, err := os.Open(filepath.Join(r.c.files, r.files[0].name))
+		f, err := os.Open(filepath.Join(r.c.files, r.files[0].Name))
 		if err != nil {
 			return fmt.Errorf("read checkpoint: %w", err)
 		}
-		r.file, r.left, r.files = f, r.files[0].size, r.files[1:]
+		r.file, r.left, r.files = f, r.files[0].Size, r.files[1:]
 	}
 	if r.buffer == nil {
-		r.buffer = make([]byte, streamChunk+4)
+		r.buffer = make([]byte, snapshot.Chunk+4)
 	}
-	n := min(r.left, streamChunk)
+	n := min(r.left, snapshot.Chunk)
 	if _, err := io.ReadFull(r.file, r.buffer[:n]); err != nil {
 		return fmt.Errorf("read checkpoint: %w", err)
 	}
 	r.left -= n
-	r.give(appendCRC(r.buffer[:n], r.buffer[:n]))
+	r.give(snapshot.AppendCRC(r.buffer[:n], r.buffer[:n]))
 	return nil
 }
 
@@ -212,11 +251,4 @@ func (r *streamWriter) Close() error {
 		r.c.drop()
 	})
 	return err
-}
-
-// equal compares what two headers say of their databases.
-func (h *streamHeader) equal(o *streamHeader) bool {
-	return h.applied.Index == o.applied.Index && h.applied.Term == o.applied.Term &&
-		h.applied.ConfigurationIndex == o.applied.ConfigurationIndex &&
-		bytes.Equal(h.applied.Configuration, o.applied.Configuration) && h.logHash == o.logHash && h.counts == o.counts
 }

@@ -15,6 +15,7 @@ import (
 
 	"github.com/linxGnu/grocksdb"
 
+	"github.com/haiku-queue/haiku/snapshot"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -87,7 +88,7 @@ func TestCheckpointRestoresTheSameState(t *testing.T) {
 	if int64(len(stream)) != c.Size() {
 		t.Errorf("announced %d bytes, gave %d", c.Size(), len(stream))
 	}
-	if a, err := CheckStream(bytes.NewReader(stream)); err != nil || !sameApplied(a, from.Applied()) {
+	if a, err := snapshot.Check(bytes.NewReader(stream)); err != nil || a.Index != from.Applied().Index {
 		t.Errorf("the stream says %+v (%v), the store %+v", a, err, from.Applied())
 	}
 	if err := to.Restore(bytes.NewReader(stream)); err != nil {
@@ -181,7 +182,7 @@ func TestDamagedStreamChangesNothing(t *testing.T) {
 		bad := bytes.Clone(stream)
 		bad[at] ^= 0x10
 		try(fmt.Sprintf("a flipped bit at %d of %d", at, len(stream)), bytes.NewReader(bad))
-		if _, err := CheckStream(bytes.NewReader(bad)); !errors.Is(err, errStream) {
+		if _, err := snapshot.Check(bytes.NewReader(bad)); !errors.Is(err, snapshot.ErrDamaged) {
 			t.Errorf("a flipped bit at %d: checked as %v", at, err)
 		}
 		try(fmt.Sprintf("cut at %d of %d", at, len(stream)), bytes.NewReader(stream[:at]))
@@ -201,12 +202,12 @@ type failing struct{}
 func (failing) Read([]byte) (int, error) { return 0, errors.New("torn off") }
 
 // forge makes a stream with right sums out of any header and files.
-func forge(h *streamHeader, files map[string][]byte) []byte {
-	b := h.encode()
-	for _, f := range h.files {
-		for data := files[f.name]; len(data) > 0; {
-			n := min(len(data), streamChunk)
-			b = appendCRC(append(b, data[:n]...), data[:n])
+func forge(h *snapshot.Header, files map[string][]byte) []byte {
+	b := h.Encode()
+	for _, f := range h.Files {
+		for data := files[f.Name]; len(data) > 0; {
+			n := min(len(data), snapshot.Chunk)
+			b = snapshot.AppendCRC(append(b, data[:n]...), data[:n])
 			data = data[n:]
 		}
 	}
@@ -215,11 +216,11 @@ func forge(h *streamHeader, files map[string][]byte) []byte {
 }
 
 // parts takes a stream apart.
-func parts(t *testing.T, stream []byte) (*streamHeader, map[string][]byte) {
+func parts(t *testing.T, stream []byte) (*snapshot.Header, map[string][]byte) {
 	t.Helper()
 	files := make(map[string][]byte)
-	h, err := readStream(bytes.NewReader(stream), func(f streamFile) (io.WriteCloser, error) {
-		return &part{files: files, name: f.name}, nil
+	h, err := snapshot.Read(bytes.NewReader(stream), func(f snapshot.File) (io.WriteCloser, error) {
+		return &part{files: files, name: f.Name}, nil
 	})
 	if err != nil {
 		t.Fatal(err)
@@ -248,21 +249,21 @@ func TestForgedStreamIsRefused(t *testing.T) {
 	if !bytes.Equal(forge(h, files), stream) {
 		t.Fatal("a stream put together again is not the same")
 	}
-	for name, forgery := range map[string]func(h *streamHeader, files map[string][]byte){
-		"path upwards": func(h *streamHeader, files map[string][]byte) { rename(h, files, "CURRENT", "../../evil") },
-		"absolute path": func(h *streamHeader, files map[string][]byte) {
+	for name, forgery := range map[string]func(h *snapshot.Header, files map[string][]byte){
+		"path upwards": func(h *snapshot.Header, files map[string][]byte) { rename(h, files, "CURRENT", "../../evil") },
+		"absolute path": func(h *snapshot.Header, files map[string][]byte) {
 			rename(h, files, "CURRENT", filepath.Join(parent, "evil"))
 		},
-		"unknown name":     func(h *streamHeader, files map[string][]byte) { rename(h, files, "CURRENT", "OPTIONS-000001") },
-		"the same twice":   func(h *streamHeader, files map[string][]byte) { h.files = append(h.files, h.files[0]) },
-		"no CURRENT":       func(h *streamHeader, files map[string][]byte) { drop(h, "CURRENT") },
-		"pointer upwards":  func(h *streamHeader, files map[string][]byte) { point(h, files, "../../MANIFEST-000001\n") },
-		"pointer to none":  func(h *streamHeader, files map[string][]byte) { point(h, files, "MANIFEST-999999\n") },
-		"another index":    func(h *streamHeader, files map[string][]byte) { h.applied.Index++ },
-		"another term":     func(h *streamHeader, files map[string][]byte) { h.applied.Term++ },
-		"another log hash": func(h *streamHeader, files map[string][]byte) { h.logHash[0]++ },
-		"other counts":     func(h *streamHeader, files map[string][]byte) { h.counts[slotReady]-- },
-		"a file is gone":   func(h *streamHeader, files map[string][]byte) { dropTable(h) },
+		"unknown name":     func(h *snapshot.Header, files map[string][]byte) { rename(h, files, "CURRENT", "OPTIONS-000001") },
+		"the same twice":   func(h *snapshot.Header, files map[string][]byte) { h.Files = append(h.Files, h.Files[0]) },
+		"no CURRENT":       func(h *snapshot.Header, files map[string][]byte) { drop(h, "CURRENT") },
+		"pointer upwards":  func(h *snapshot.Header, files map[string][]byte) { point(h, files, "../../MANIFEST-000001\n") },
+		"pointer to none":  func(h *snapshot.Header, files map[string][]byte) { point(h, files, "MANIFEST-999999\n") },
+		"another index":    func(h *snapshot.Header, files map[string][]byte) { h.Index++ },
+		"another term":     func(h *snapshot.Header, files map[string][]byte) { h.Term++ },
+		"another log hash": func(h *snapshot.Header, files map[string][]byte) { h.LogHash[0]++ },
+		"other counts":     func(h *snapshot.Header, files map[string][]byte) { h.Counts[slotReady]-- },
+		"a file is gone":   func(h *snapshot.Header, files map[string][]byte) { dropTable(h) },
 	} {
 		h, files := parts(t, stream)
 		forgery(h, files)
@@ -275,48 +276,48 @@ func TestForgedStreamIsRefused(t *testing.T) {
 		}
 	}
 	later := bytes.Clone(stream)
-	binary.BigEndian.PutUint32(later[len(streamMagic):], 2)
+	binary.BigEndian.PutUint32(later[8:], 2)
 	huge := bytes.Clone(stream)
-	binary.BigEndian.PutUint32(huge[len(streamMagic)+4:], 1<<31)
+	binary.BigEndian.PutUint32(huge[12:], 1<<31)
 	for name, b := range map[string][]byte{"later version": later, "huge header": huge} {
-		if err := to.Restore(bytes.NewReader(b)); !errors.Is(err, errStream) {
+		if err := to.Restore(bytes.NewReader(b)); !errors.Is(err, snapshot.ErrDamaged) && !errors.Is(err, snapshot.ErrForeign) {
 			t.Errorf("%s: %v", name, err)
 		}
 	}
 }
 
-func rename(h *streamHeader, files map[string][]byte, from, to string) {
-	for i := range h.files {
-		if h.files[i].name == from {
-			h.files[i].name = to
+func rename(h *snapshot.Header, files map[string][]byte, from, to string) {
+	for i := range h.Files {
+		if h.Files[i].Name == from {
+			h.Files[i].Name = to
 			files[to] = files[from]
 		}
 	}
 }
 
-func drop(h *streamHeader, name string) {
-	for i, f := range h.files {
-		if f.name == name {
-			h.files = append(h.files[:i:i], h.files[i+1:]...)
+func drop(h *snapshot.Header, name string) {
+	for i, f := range h.Files {
+		if f.Name == name {
+			h.Files = append(h.Files[:i:i], h.Files[i+1:]...)
 			return
 		}
 	}
 }
 
-func dropTable(h *streamHeader) {
-	for _, f := range h.files {
-		if strings.HasSuffix(f.name, ".sst") {
-			drop(h, f.name)
+func dropTable(h *snapshot.Header) {
+	for _, f := range h.Files {
+		if strings.HasSuffix(f.Name, ".sst") {
+			drop(h, f.Name)
 			return
 		}
 	}
 }
 
-func point(h *streamHeader, files map[string][]byte, to string) {
+func point(h *snapshot.Header, files map[string][]byte, to string) {
 	files["CURRENT"] = []byte(to)
-	for i := range h.files {
-		if h.files[i].name == "CURRENT" {
-			h.files[i].size = int64(len(to))
+	for i := range h.Files {
+		if h.Files[i].Name == "CURRENT" {
+			h.Files[i].Size = int64(len(to))
 		}
 	}
 }
@@ -423,19 +424,4 @@ func TestReadsGoOnDuringCheckpointAndRestore(t *testing.T) {
 	if got := dirs(t, s); strings.Join(got, " ") != "CURRENT-DB db-000004" {
 		t.Errorf("the directory holds %q", got)
 	}
-}
-
-func FuzzStreamHeader(f *testing.F) {
-	h := &streamHeader{applied: Applied{Index: 3, Term: 1, Configuration: []byte("c")}, files: []streamFile{{"CURRENT", 3}, {"000001.log", 0}}}
-	whole := h.encode()
-	f.Add(whole[prefaceSize : len(whole)-4])
-	f.Fuzz(func(t *testing.T, b []byte) {
-		h, err := decodeStreamHeader(b)
-		if err != nil {
-			return
-		}
-		if whole := h.encode(); !bytes.Equal(whole[prefaceSize:len(whole)-4], b) {
-			t.Errorf("%x was read as %+v", b, h)
-		}
-	})
 }

@@ -9,6 +9,8 @@ import (
 	"strings"
 
 	"github.com/linxGnu/grocksdb"
+
+	"github.com/haiku-queue/haiku/snapshot"
 )
 
 // Restore replaces the whole database by the one in a checkpoint stream. The stream is written to a new directory,
@@ -58,11 +60,11 @@ func (s *Store) unpack(r io.Reader, path string) (_ *database, err error) {
 	if err != nil {
 		return nil, err
 	}
-	got := &streamHeader{}
+	got := &snapshot.Header{}
 	d.describe(got)
-	if !got.equal(want) {
-		err = fmt.Errorf("%w: holds index %d, term %d and tasks %v, announced were %d, %d and %v", errStream,
-			got.applied.Index, got.applied.Term, got.counts, want.applied.Index, want.applied.Term, want.counts)
+	if !got.Equal(want) {
+		err = fmt.Errorf("%w: holds index %d, term %d and tasks %v, announced were %d, %d and %v", snapshot.ErrDamaged,
+			got.Index, got.Term, got.Counts, want.Index, want.Term, want.Counts)
 	}
 	if err = errors.Join(err, d.dropForeign(), d.sync(), syncDir(path)); err != nil {
 		d.close()
@@ -72,14 +74,14 @@ func (s *Store) unpack(r io.Reader, path string) (_ *database, err error) {
 }
 
 // writeFiles writes the files of a stream into dir, each fsynced, and no file anywhere else.
-func writeFiles(r io.Reader, dir string) (*streamHeader, error) {
+func writeFiles(r io.Reader, dir string) (*snapshot.Header, error) {
 	root, err := os.OpenRoot(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer root.Close()
-	h, err := readStream(r, func(f streamFile) (io.WriteCloser, error) {
-		file, err := root.OpenFile(f.name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
+	h, err := snapshot.Read(r, func(f snapshot.File) (io.WriteCloser, error) {
+		file, err := root.OpenFile(f.Name, os.O_WRONLY|os.O_CREATE|os.O_EXCL, 0o600)
 		return syncedFile{file}, err
 	})
 	if err != nil {
@@ -92,17 +94,17 @@ func writeFiles(r io.Reader, dir string) (*streamHeader, error) {
 }
 
 // checkPointer makes sure that RocksDB's own pointer file leads to a file of the stream, not elsewhere.
-func checkPointer(root *os.Root, h *streamHeader) error {
+func checkPointer(root *os.Root, h *snapshot.Header) error {
 	to, err := root.ReadFile("CURRENT")
 	if err != nil {
-		return fmt.Errorf("%w: no CURRENT", errStream)
+		return fmt.Errorf("%w: no CURRENT", snapshot.ErrDamaged)
 	}
-	for _, f := range h.files {
-		if strings.HasPrefix(f.name, "MANIFEST-") && string(to) == f.name+"\n" {
+	for _, f := range h.Files {
+		if strings.HasPrefix(f.Name, "MANIFEST-") && string(to) == f.Name+"\n" {
 			return nil
 		}
 	}
-	return fmt.Errorf("%w: CURRENT names %q", errStream, to)
+	return fmt.Errorf("%w: CURRENT names %q", snapshot.ErrDamaged, to)
 }
 
 // syncedFile is fsynced when it is closed.
