@@ -33,6 +33,7 @@ type logStore struct {
 	onFatal func(error)
 	writing *bracket // Raft's main loop
 	cutting *bracket // its snapshot loop too
+	written logCounts
 
 	mu      sync.RWMutex
 	cache   logCache
@@ -172,6 +173,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	if err := s.writing.run(func() error { return s.bolt.StoreLogs(logs) }); err != nil {
 		return s.failed("store entries", err)
 	}
+	s.written.add(logs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for _, l := range logs {

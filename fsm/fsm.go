@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -34,12 +35,17 @@ type FSM struct {
 	store *store.Store
 	opts  Options
 
+	entries, commands atomic.Uint64 // applied so far
+
 	mu     sync.Mutex
 	failed error // set once the store has failed; nothing is applied after it
 }
 
 // New returns an FSM that goes on from what st holds.
 func New(st *store.Store, opts Options) *FSM { return &FSM{store: st, opts: opts} }
+
+// Applied tells how many entries, those of commands alone, and how many commands were applied since New.
+func (f *FSM) Applied() (entries, commands uint64) { return f.entries.Load(), f.commands.Load() }
 
 // Apply applies one entry; see ApplyBatch.
 func (f *FSM) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
@@ -75,6 +81,7 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	m := &machine{batch: batch}
 	chain := batch.LogHash()
 	marked, changed := false, false
+	var entries, commands uint64
 	for n < len(logs) && !marked {
 		l := logs[n]
 		if l.Index > applied.Index {
@@ -86,6 +93,8 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 				applied.Configuration, applied.ConfigurationIndex = l.Data, l.Index
 			} else {
 				out[n] = results
+				entries++
+				commands += uint64(len(results))
 			}
 			applied.Index, applied.Term = l.Index, l.Term
 			chain = chainHash(chain, l, results)
@@ -100,6 +109,8 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	if err != nil {
 		return 0, err
 	}
+	f.entries.Add(entries)
+	f.commands.Add(commands)
 	if marked {
 		f.opts.OnMark(applied.Index, f.store.Snapshot())
 	}

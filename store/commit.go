@@ -29,7 +29,7 @@ func (b *Batch) Commit(a Applied, logHash [32]byte) ([]Claimable, error) {
 	}
 	applied, err := b.encode(a, logHash)
 	if err == nil {
-		err = d.writer.writeTo(d.db, d.write)
+		err = d.put(&d.writer)
 	}
 	if err != nil {
 		b.err = fmt.Errorf("commit: %w", err)

@@ -14,6 +14,7 @@ import (
 type database struct {
 	path        string
 	db          *grocksdb.DB
+	written     *written // of the store
 	handles     [familyCount + 1]*grocksdb.ColumnFamilyHandle
 	familyIDs   [familyCount]uint32
 	settings    *settings
@@ -57,7 +58,7 @@ const (
 
 // openDB opens the database in path and reads what memory holds of it. Who gets it hands it to adopt or closes it.
 func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
-	d := &database{path: path, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
+	d := &database{path: path, written: &s.written, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
 	d.headLimit, d.headsTotal = s.cfg.HeadEntries, s.cfg.HeadsTotal
 	d.cache = newRecordCache(s.cfg.RecordCacheBytes)
 	d.writer.ids = &d.familyIDs
@@ -105,6 +106,15 @@ func (d *database) close() {
 	d.read.Destroy()
 	d.write.Destroy()
 	d.settings.destroy()
+}
+
+// put writes a writer's batch and counts it.
+func (d *database) put(w *writer) error {
+	if err := w.writeTo(d.db, d.write); err != nil {
+		return err
+	}
+	d.written.add(w)
+	return nil
 }
 
 // get copies a committed value; nil if there is none.

@@ -52,7 +52,7 @@ func (d *database) checkFormat(mode openMode) error {
 	case format == nil && mode == openCreating:
 		d.writer.reset()
 		d.writer.putVersioned(famMeta, []byte(keyFormat), []byte{formatVersion})
-		if err := d.writer.writeTo(d.db, d.write); err != nil {
+		if err := d.put(&d.writer); err != nil {
 			return err
 		}
 		return d.sync()

@@ -16,6 +16,8 @@ type Store struct {
 	cfg   Config
 	cache *grocksdb.Cache // of blocks; outlives every database
 
+	written written
+
 	stop chan struct{} // ends the periodic fsync
 	done sync.WaitGroup
 
@@ -167,7 +169,7 @@ func (s *Store) Witness(a Applied) error {
 	w := writer{ids: &d.familyIDs}
 	w.reset()
 	w.putVersioned(famMeta, []byte(keyApplied), applied.encode())
-	if err := w.writeTo(d.db, d.write); err != nil {
+	if err := d.put(&w); err != nil {
 		return fmt.Errorf("witness %d: %w", a.Index, err)
 	}
 	d.mu.Lock()

@@ -40,9 +40,12 @@ type daemon struct {
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
 // (cluster.ErrRestart), or it is to join another cluster (*adoption).
-func live(ctx context.Context, cfg config.Config, log *slog.Logger) (err error) {
+func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *profiles) (err error) {
 	d := &daemon{cfg: cfg, log: log, adopt: make(chan []string, 1)}
-	defer func() { err = errors.Join(err, d.close()) }()
+	defer func() {
+		err = errors.Join(err, d.close())
+		written.count(d.node)
+	}()
 	if err := d.open(ctx); err != nil {
 		return err
 	}

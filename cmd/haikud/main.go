@@ -70,7 +70,7 @@ func rootCommand(started *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
-			return errors.Join(serve(cmd.Context(), cfg), written.stop())
+			return errors.Join(serve(cmd.Context(), cfg, written), written.stop())
 		},
 	}
 	root.Flags().StringVar(&file, "config", os.Getenv("HAIKU_CONFIG"), "settings file (HAIKU_CONFIG)")
@@ -108,14 +108,14 @@ func resetCommand() *cobra.Command {
 
 // serve runs the node, again when it has to be opened again, and anew in an empty directory when an operator has it
 // join another cluster.
-func serve(ctx context.Context, cfg config.Config) error {
+func serve(ctx context.Context, cfg config.Config, written *profiles) error {
 	log, err := newLogger(cfg.Log)
 	if err != nil {
 		return err
 	}
 	for {
 		var adopted *adoption
-		err := live(ctx, cfg, log)
+		err := live(ctx, cfg, log, written)
 		if errors.Is(err, cluster.ErrRestart) {
 			continue
 		}

@@ -7,6 +7,8 @@ import (
 	"path/filepath"
 	"runtime"
 	"runtime/pprof"
+
+	"github.com/haiku-queue/haiku/cluster"
 )
 
 const (
@@ -14,12 +16,13 @@ const (
 	blockRate     = 10_000 // nanoseconds of blocking for one note
 )
 
-// profiles writes what the process did into the files cpu.pprof, allocs.pprof and, if locks are wanted, mutex.pprof and
-// block.pprof of a folder.
+// profiles writes what the process did into the files cpu.pprof, allocs.pprof, counters.json and, if locks are wanted,
+// mutex.pprof and block.pprof of a folder.
 type profiles struct {
 	dir   string
 	locks bool
 	cpu   *os.File
+	node  cluster.Counters
 }
 
 // startProfiles begins; without a folder nothing is written.
@@ -45,6 +48,13 @@ func startProfiles(dir string, locks bool) (*profiles, error) {
 	return p, nil
 }
 
+// count takes what a life of the node did. Were there several, the last counts.
+func (p *profiles) count(n *cluster.Node) {
+	if n != nil {
+		p.node = n.Counters()
+	}
+}
+
 // stop writes the files.
 func (p *profiles) stop() error {
 	if p.dir == "" {
@@ -59,7 +69,7 @@ func (p *profiles) stop() error {
 	for _, name := range names {
 		problems = append(problems, p.write(name))
 	}
-	return errors.Join(problems...)
+	return errors.Join(append(problems, p.writeCounters())...)
 }
 
 func (p *profiles) write(name string) error {
