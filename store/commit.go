@@ -191,11 +191,11 @@ func (b *Batch) encodeCounts(w *writer) error {
 		case sum == (counts{}):
 			w.delete(famMeta, key)
 		default:
-			row, err := sum.row().MarshalVT()
+			value, err := sum.value()
 			if err != nil {
-				return fmt.Errorf("encode counts: %w", err)
+				return err
 			}
-			w.putVersioned(famMeta, key, row)
+			w.put(famMeta, key, value)
 		}
 	}
 	return nil

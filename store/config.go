@@ -13,6 +13,9 @@ type Config struct {
 	Dir    string // the store's own directory; made if Create
 	Create bool   // only for a node known to be new: without it a directory without database is an error
 
+	ReadOnly bool // changes nothing on disk, and refuses to
+	Repair   bool // for Verify: opens although counters cannot be read
+
 	WALSyncMode     int           // 0: the operating system writes when it likes; 1: fsync each commit; 2: every WALSyncInterval
 	WALSyncInterval time.Duration // with mode 2
 	MaxWALBytes     uint64        // all WAL files together, before families that pin them are flushed

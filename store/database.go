@@ -26,6 +26,7 @@ type database struct {
 	headEntries int    // in all heads
 	headLimit   int    // Config.HeadEntries
 	headsTotal  int    // Config.HeadsTotal
+	tolerant    bool   // Config.Repair
 	batches     uint64 // ended so far
 
 	// The open batch's, or with no batch open nobody's.
@@ -60,6 +61,7 @@ const (
 func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
 	d := &database{path: path, written: &s.written, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
 	d.headLimit, d.headsTotal = s.cfg.HeadEntries, s.cfg.HeadsTotal
+	d.tolerant = s.cfg.Repair
 	d.cache = newRecordCache(s.cfg.RecordCacheBytes)
 	d.writer.ids = &d.familyIDs
 	if d.settings, err = newSettings(&s.cfg, s.cache, mode == openCreating); err != nil {
@@ -147,9 +149,11 @@ type frozen struct {
 	opts *grocksdb.ReadOptions
 }
 
-func (d *database) freeze() *frozen {
-	f := &frozen{d: d, at: d.db.NewSnapshot(), opts: grocksdb.NewDefaultReadOptions()}
-	f.opts.SetSnapshot(f.at)
+func (d *database) freeze() *frozen { return d.frozenAt(d.db.NewSnapshot()) }
+
+func (d *database) frozenAt(at *grocksdb.Snapshot) *frozen {
+	f := &frozen{d: d, at: at, opts: grocksdb.NewDefaultReadOptions()}
+	f.opts.SetSnapshot(at)
 	return f
 }
 

@@ -64,6 +64,15 @@ func (c *counts) row() *recordpb.Counts {
 	}
 }
 
+// value is the whole value of the row in meta.
+func (c *counts) value() ([]byte, error) {
+	row, err := c.row().MarshalVT()
+	if err != nil {
+		return nil, fmt.Errorf("encode counts: %w", err)
+	}
+	return append([]byte{valueVersion}, row...), nil
+}
+
 func countsOf(value []byte) (c counts, err error) {
 	v, err := readVersion(famMeta, value)
 	if err != nil {
@@ -108,6 +117,17 @@ type pairState struct {
 	delta   counts  // what the commit adds
 	added   []ready // a heap of tasks that the batch made ready; some of them may not be so any more
 	skipped int     // entries at the front of head that the batch has taken
+}
+
+// pairsCopy copies the committed counts. mu is held, or nothing can commit.
+func (d *database) pairsCopy() map[Pair]counts {
+	out := make(map[Pair]counts, len(d.pairs.byPair))
+	for pair, p := range d.pairs.byPair {
+		if p.counts != (counts{}) {
+			out[pair] = p.counts
+		}
+	}
+	return out
 }
 
 // queueState is the pairs of one queue, by type.

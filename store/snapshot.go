@@ -16,6 +16,8 @@ type Snapshot struct {
 	d       *database
 	err     error
 	applied Applied
+	seq     uint64
+	counts  map[Pair]counts // as memory had them
 
 	mu     sync.Mutex // held while the snapshot is read or dropped
 	handle *grocksdb.Snapshot
@@ -30,10 +32,10 @@ func (s *Store) Snapshot() *Snapshot {
 	defer d.users.Done()
 	d.writing.Lock()
 	defer d.writing.Unlock()
-	snap := &Snapshot{store: s, d: d, handle: d.db.NewSnapshot()}
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	snap.applied = d.applied
+	snap := &Snapshot{store: s, d: d, handle: d.db.NewSnapshot()}
+	snap.applied, snap.seq, snap.counts = d.applied, d.seq, d.pairsCopy()
 	d.snapshots[snap] = struct{}{}
 	return snap
 }

@@ -40,7 +40,7 @@ func Open(cfg Config) (*Store, error) {
 		return nil, fmt.Errorf("open store: %w", err)
 	}
 	s.d = d
-	if cfg.WALSyncMode == 2 {
+	if cfg.WALSyncMode == 2 && !cfg.ReadOnly {
 		s.done.Add(1)
 		go s.syncPeriodically()
 	}
@@ -51,6 +51,8 @@ func Open(cfg Config) (*Store, error) {
 func (s *Store) openCurrent() (*database, error) {
 	name, err := readCurrent(s.cfg.Dir)
 	switch {
+	case err == nil && s.cfg.ReadOnly:
+		return s.openDB(filepath.Join(s.cfg.Dir, name), openReadOnly)
 	case err == nil:
 		if err := removeOrphans(s.cfg.Dir, name); err != nil {
 			return nil, err
@@ -58,7 +60,7 @@ func (s *Store) openCurrent() (*database, error) {
 		return s.openDB(filepath.Join(s.cfg.Dir, name), openExisting)
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
-	case !s.cfg.Create:
+	case !s.cfg.Create || s.cfg.ReadOnly:
 		return nil, fmt.Errorf("%w in %s: no file %s", errMissing, s.cfg.Dir, currentFile)
 	}
 	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
@@ -91,7 +93,9 @@ func (s *Store) Close() error {
 		s.mu.Unlock()
 		d.closing.Store(true)
 		d.users.Wait()
-		err = d.sync()
+		if !s.cfg.ReadOnly {
+			err = d.sync()
+		}
 		d.close()
 		s.cache.Destroy()
 	})

@@ -1,0 +1,185 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"slices"
+	"strings"
+
+	"github.com/linxGnu/grocksdb"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+const (
+	maxProblems  = 20   // described by one verification; all are counted
+	progressKeys = 4096 // between two looks at the context and calls of Progress
+)
+
+// VerifyOptions says how Verify goes about it.
+type VerifyOptions struct {
+	DryRun   bool                     // change nothing
+	Progress func(done, total uint64) // told of the keys read; total is an estimate; nil for nobody
+}
+
+// Verify compares every index entry with the records and the other way round, recounts the counters, and repairs what
+// is derived: the keys that keys.go makes of a record, and counters. It never writes a record. What it cannot derive is
+// damage, which it reports and leaves alone.
+//
+// It reads the state of one moment and holds a bounded part of it in memory. A dry run may go on beside commits; else
+// nobody else may use the store meanwhile. Repairs are written in batches: a crash in between leaves a database that
+// Verify repairs again.
+func (s *Store) Verify(ctx context.Context, o VerifyOptions) (task.Verification, error) {
+	if o.DryRun {
+		snap := s.Snapshot()
+		defer snap.Release()
+		return snap.Verify(ctx, o.Progress)
+	}
+	d, err := s.acquire()
+	if err != nil {
+		return task.Verification{}, err
+	}
+	defer d.users.Done()
+	if s.cfg.ReadOnly {
+		return task.Verification{}, fmt.Errorf("%w: the store is open to be read only", task.ErrInternal)
+	}
+	if !d.batchOpen.CompareAndSwap(false, true) {
+		return task.Verification{}, fmt.Errorf("%w: a batch is open", task.ErrInternal)
+	}
+	defer d.batchOpen.Store(false)
+	d.writing.Lock()
+	defer d.writing.Unlock()
+	at := d.freeze()
+	defer at.release()
+	v := newVerifier(ctx, at, o.Progress)
+	v.memory, v.seq = d.pairsCopy(), d.seq
+	v.repair = newRepair(d)
+	err = v.run()
+	if v.repair.wrote {
+		err = errors.Join(err, d.sync(), d.reload())
+	}
+	return v.found, err
+}
+
+// Verify is Store.Verify as a dry run at the moment of the snapshot.
+func (p *Snapshot) Verify(ctx context.Context, progress func(done, total uint64)) (found task.Verification, err error) {
+	err = p.use(func(d *database, at *grocksdb.Snapshot) error {
+		f := d.frozenAt(at)
+		defer f.opts.Destroy()
+		v := newVerifier(ctx, f, progress)
+		v.memory, v.seq = p.counts, p.seq
+		err := v.run()
+		found = v.found
+		return err
+	})
+	return found, err
+}
+
+// Check is a dry run of Verify with its first problems as an error.
+func (s *Store) Check() error {
+	found, err := s.Verify(context.Background(), VerifyOptions{DryRun: true})
+	if err != nil || found.Healthy() {
+		return err
+	}
+	return fmt.Errorf("%w: %s", errCorrupt, strings.Join(found.Problems, "\n"))
+}
+
+// verifier is one verification under way.
+type verifier struct {
+	ctx      context.Context
+	d        *database
+	at       *frozen
+	seq      uint64          // the replicated counter
+	memory   map[Pair]counts // counters as memory has them
+	repair   *repair         // nil for a dry run
+	progress func(done, total uint64)
+
+	done, total uint64
+	rows        map[Pair]counts  // counters as they are written; those that cannot be read are unreadable
+	counted     map[Pair]*counts // recounted
+	tasks       int64            // recounted, all pairs, with those that cannot be decided
+	short       bool             // there are fewer records than the counters say
+	undecided   uint64           // tasks whose record is not known for sure
+	called      [familyCount]uint64
+	suspect     [familyCount]bool // numbers of entries say nothing there
+	keys        keyList
+	found       task.Verification
+}
+
+func newVerifier(ctx context.Context, at *frozen, progress func(done, total uint64)) *verifier {
+	v := &verifier{
+		ctx: ctx, d: at.d, at: at, progress: progress, rows: make(map[Pair]counts), counted: make(map[Pair]*counts),
+	}
+	for f := famPending; f < famMeta; f++ {
+		n, _ := at.d.db.GetIntPropertyCF("rocksdb.estimate-num-keys", at.d.handles[f])
+		v.total += n
+	}
+	return v
+}
+
+func (v *verifier) run() error {
+	v.found.DryRun = v.repair == nil
+	err := v.readRows()
+	if err == nil {
+		err = v.records()
+	}
+	v.short = v.kept() > v.tasks
+	for f := famBlobs; f < famMeta && err == nil; f++ {
+		err = v.index(f)
+	}
+	if err == nil {
+		err = v.counters()
+	}
+	if err == nil && v.repair != nil {
+		err = v.repair.flush()
+	}
+	if err != nil {
+		return fmt.Errorf("verify: %w", err)
+	}
+	if v.progress != nil {
+		v.progress(max(v.done, v.total), max(v.done, v.total))
+	}
+	return nil
+}
+
+// step counts one key that was read. An error ends the verification.
+func (v *verifier) step() error {
+	v.done++
+	if v.done%progressKeys != 0 {
+		return nil
+	}
+	if v.progress != nil {
+		v.progress(v.done, max(v.done, v.total))
+	}
+	if v.d.closing.Load() {
+		return errClosed
+	}
+	return v.ctx.Err()
+}
+
+// note counts a problem and describes it, if it is one of the first.
+func (v *verifier) note(count *uint64, format string, args ...any) {
+	*count++
+	if len(v.found.Problems) < maxProblems {
+		v.found.Problems = append(v.found.Problems, fmt.Sprintf(format, args...))
+	}
+}
+
+func (v *verifier) damage(format string, args ...any) { v.note(&v.found.Damaged, format, args...) }
+
+// each goes over all keys of a family.
+func (v *verifier) each(f family, fn func(key, value []byte) error) error {
+	return v.d.each(f, nil, v.at.at, func(key, value []byte) error {
+		if err := v.step(); err != nil {
+			return err
+		}
+		return fn(key, value)
+	})
+}
+
+// callsFor reports whether t has the key among its derived ones.
+func (v *verifier) callsFor(t *task.Task, f family, key []byte) bool {
+	v.keys.of(t)
+	return slices.ContainsFunc(v.keys.entries, func(e entry) bool { return e.family == f && string(e.key) == string(key) })
+}
