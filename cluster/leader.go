@@ -87,6 +87,7 @@ func (n *Node) follow(ctx context.Context, won <-chan bool) {
 			return
 		case leads := <-won:
 			resign()
+			n.fsm.Defer(!leads)
 			if !leads {
 				continue
 			}

@@ -83,6 +83,7 @@ func (n *Node) shutDown() error {
 	stopped := n.raft.Shutdown()
 	err := n.transport.Close() // before Raft is waited for, which may be in the middle of a snapshot
 	err = errors.Join(err, stopped.Error())
+	n.fsm.Close()
 	n.sessions.close()
 	err = errors.Join(err, n.snapshots.Close(), n.logs.Close())
 	n.watchdog.Close()
@@ -96,10 +97,16 @@ func (n *Node) ClusterID() member.ID { return n.clusterID }
 func (n *Node) ID() member.ID { return n.id }
 
 // StateHash hashes the replicated state as it is now. Nodes that have applied the same log have the same.
-func (n *Node) StateHash() ([32]byte, error) { return n.store.StateHash() }
+func (n *Node) StateHash() ([32]byte, error) {
+	n.fsm.Settle()
+	return n.store.StateHash()
+}
 
 // Check compares every index and counter of the store with its records.
-func (n *Node) Check() error { return n.store.Check() }
+func (n *Node) Check() error {
+	n.fsm.Settle()
+	return n.store.Check()
+}
 
 // onCommit is called by the state machine after each write.
 func (n *Node) onCommit(c fsm.Committed) {

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -28,6 +29,7 @@ var (
 const (
 	maxAppendEntries  = 16        // of one RPC: the only lever on its size
 	snapshotBandwidth = 256 << 20 // bytes a second of all outgoing snapshots together
+	deferApply        = 200 * time.Millisecond
 	storeName         = "store"
 	logName           = "raft.db"
 	snapshotsName     = "snapshots"
@@ -118,7 +120,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
 		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
 		Bandwidth: snapshotBandwidth,
-		OnFatal:   n.fatal, OnStale: n.onStale, OnStall: func() { n.streams.closeStreams() },
+		OnFatal:   n.fatal, OnStale: n.onStale, OnInstall: func() { n.fsm.Settle() }, OnStall: func() { n.streams.closeStreams() },
 	})
 	if err != nil {
 		return fmt.Errorf("open snapshots: %w", err)
@@ -137,7 +139,8 @@ func (n *Node) openStorage(opened *closers) (err error) {
 // openRaft starts Raft and what follows it.
 func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
-		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold, Write: n.watchdog.bracket("writing the store").run,
+		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
+		DeferFor: deferApply, Write: n.watchdog.bracket("writing the store").run,
 	})
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)

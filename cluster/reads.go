@@ -109,6 +109,7 @@ func (n *Node) Stats(ctx context.Context, stale bool) (stats task.Stats, err err
 // everything that was acknowledged before the call. l is nil when stale.
 func (n *Node) read(ctx context.Context, stale bool, fn func(l *leadership) error) error {
 	if stale {
+		n.fsm.Settle()
 		return fn(nil)
 	}
 	l, err := n.leading()

@@ -83,6 +83,7 @@ func (k *snapshotSink) Write(b []byte) (int, error) {
 // its way, or its sender has yet to apply what it leads.
 func (k *snapshotSink) receive() error {
 	s := k.s
+	s.cfg.OnInstall()
 	if applied := s.cfg.Store.Applied().Index; k.meta.Index < applied {
 		return fmt.Errorf("it is of index %d, this node is at %d", k.meta.Index, applied)
 	}
@@ -155,6 +156,7 @@ func (k *snapshotSink) check() (err error) {
 // announce makes the received snapshot the one that Open gives, and settles what becomes of the log.
 func (k *snapshotSink) announce() error {
 	s := k.s
+	s.cfg.OnInstall()
 	s.installing.Lock()
 	defer s.installing.Unlock()
 	stale, err := s.cfg.Logs.expectInstall(k.meta.Index, k.meta.Term, s.cfg.Store.Applied())

@@ -37,6 +37,7 @@ type snapshotConfig struct {
 	Bandwidth int64       // bytes a second for all outgoing streams together; 0 for no cap
 	OnFatal   func(error) // storage failed: the process has to end
 	OnStale   func(error) // a snapshot was installed over entries that Raft still believes in: it has to be started again
+	OnInstall func()      // a snapshot comes: what is committed has to be applied, to be compared with it
 	OnStall   func()      // an incoming snapshot does not come on: its connection has to be closed
 	Logger    *slog.Logger
 }

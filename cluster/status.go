@@ -15,6 +15,7 @@ import (
 
 // Status is this node's view, as far as it has applied the log.
 func (n *Node) Status(context.Context) (member.Status, error) {
+	n.fsm.Settle()
 	members, err := n.members()
 	if err != nil {
 		return member.Status{}, err
@@ -27,7 +28,7 @@ func (n *Node) Status(context.Context) (member.Status, error) {
 }
 
 // AppliedIndex is the index of the last command or configuration that this node has applied. Entries of Raft's own may
-// follow it.
+// follow it, and on a node that does not lead some that wait to be applied for deferApply at most.
 func (n *Node) AppliedIndex() uint64 { return n.store.Applied().Index }
 
 // members joins Raft's configuration with what the nodes told of themselves.

@@ -5,6 +5,7 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -20,6 +21,8 @@ type Options struct {
 	OnFatal  func(error)                           // the store failed; the process has to end; never nil
 	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.
 	HoldSnapshot func() bool
+	// DeferFor is how long entries may wait to be applied while the FSM defers, as it does at first; 0 for never.
+	DeferFor time.Duration
 	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
 	Write func(commit func() error) error
 }
@@ -37,12 +40,15 @@ type FSM struct {
 
 	entries, commands atomic.Uint64 // applied so far
 
-	mu     sync.Mutex
-	failed error // set once the store has failed; nothing is applied after it
+	mu       sync.Mutex
+	failed   error // set once the store has failed; nothing is applied after it
+	deferred deferral
 }
 
 // New returns an FSM that goes on from what st holds.
-func New(st *store.Store, opts Options) *FSM { return &FSM{store: st, opts: opts} }
+func New(st *store.Store, opts Options) *FSM {
+	return &FSM{store: st, opts: opts, deferred: deferral{on: opts.DeferFor > 0}}
+}
 
 // Applied tells how many entries, those of commands alone, and how many commands were applied since New.
 func (f *FSM) Applied() (entries, commands uint64) { return f.entries.Load(), f.commands.Load() }
@@ -52,10 +58,20 @@ func (f *FSM) Apply(l *raft.Log) any { return f.ApplyBatch([]*raft.Log{l})[0] }
 
 // ApplyBatch applies committed entries in order and in as few atomic writes as can be: one, or one more for each mark.
 // The answer has one element an entry: []Result in the order of its commands; nil for an entry that was applied before
-// or is a configuration; or an error once the store has failed. It panics on an entry that it cannot understand.
+// or is a configuration, or while the FSM defers; or an error once the store has failed. It panics on an entry that it
+// cannot understand.
 func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	if f.put(logs) {
+		return make([]any, len(logs))
+	}
+	f.settle()
+	return f.apply(logs)
+}
+
+// apply is ApplyBatch with mu held, now.
+func (f *FSM) apply(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
 	for done := 0; done < len(logs); {
 		if f.failed != nil {
@@ -135,6 +151,7 @@ func (f *FSM) Snapshot() (raft.FSMSnapshot, error) {
 	if f.opts.HoldSnapshot != nil && f.opts.HoldSnapshot() {
 		return nil, raft.ErrNothingNewToSnapshot
 	}
+	f.Settle() // the log is cut up to here
 	return persisted{}, nil
 }
 
@@ -155,6 +172,7 @@ func (persisted) Release() {}
 func (f *FSM) Restore(r io.ReadCloser) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
+	f.settle()
 	if err := f.store.Restore(r); err != nil {
 		err = fmt.Errorf("restore snapshot: %w", err)
 		f.failed = err

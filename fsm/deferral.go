@@ -1,0 +1,77 @@
+package fsm
+
+import (
+	"time"
+
+	"github.com/hashicorp/raft"
+)
+
+// deferredBytes is how much log may wait to be applied.
+const deferredBytes = 4 << 20
+
+// deferral holds committed entries that nobody on this node waits for, so that many are applied as one write: a task
+// that is submitted, claimed and finished meanwhile is then written once, in its final form. Any cutting of a log into
+// writes gives the same state, so it matters to nobody when; the log holds what a crash takes.
+type deferral struct {
+	on    bool
+	logs  []*raft.Log
+	bytes int
+	timer *time.Timer // runs while there are logs
+}
+
+// Defer lets the FSM wait with applying, or ends that. A node that leads must not: what it proposes is answered from
+// Results, and reads of its state have to see all that was acknowledged. After Defer(false) has returned everything that
+// came before is applied, and whatever comes is at once.
+func (f *FSM) Defer(on bool) {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.deferred.on = on && f.opts.DeferFor > 0
+	if !f.deferred.on {
+		f.settle()
+	}
+}
+
+// Settle applies what waits. Whoever reads the state of a node that does not lead calls it before.
+func (f *FSM) Settle() {
+	f.mu.Lock()
+	defer f.mu.Unlock()
+	f.settle()
+}
+
+// Close applies what waits and ends the FSM's timer. Nothing may be applied afterwards. It is idempotent.
+func (f *FSM) Close() { f.Defer(false) }
+
+// settle is Settle with mu held. A failure is reported and kept, as any.
+func (f *FSM) settle() {
+	d := &f.deferred
+	if len(d.logs) == 0 {
+		return
+	}
+	d.timer.Stop()
+	logs := d.logs
+	d.logs, d.bytes = nil, 0
+	f.apply(logs)
+}
+
+// put keeps entries for later if they may wait; mu is held. Configurations may not: the store has to know them.
+func (f *FSM) put(logs []*raft.Log) bool {
+	d := &f.deferred
+	if !d.on || f.failed != nil {
+		return false
+	}
+	size := 0
+	for _, l := range logs {
+		if l.Type != raft.LogCommand {
+			return false
+		}
+		size += len(l.Data)
+	}
+	if d.bytes+size > deferredBytes {
+		return false
+	}
+	if len(d.logs) == 0 {
+		d.timer = time.AfterFunc(f.opts.DeferFor, f.Settle)
+	}
+	d.logs, d.bytes = append(d.logs, logs...), d.bytes+size
+	return true
+}
