@@ -20,6 +20,7 @@ type Config struct {
 	Version   string       // of the program
 	Bootstrap bool         // found a cluster, if the directory belongs to none
 	Store     store.Config // Dir and Create are set by Open
+	DBPath    string       // of the database: a place of its own below Dir, or an absolute path; see Dir.storePath
 	Logger    *slog.Logger
 
 	HeartbeatTimeout   time.Duration // a follower without word from a leader for this long stands for election
@@ -42,6 +43,7 @@ type Config struct {
 func Default() Config {
 	return Config{
 		Store:            store.Default(),
+		DBPath:           defaultDBPath,
 		Logger:           slog.Default(),
 		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
 		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,

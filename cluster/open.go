@@ -94,19 +94,19 @@ func newNode(cfg Config) (*Node, error) {
 func (n *Node) openStorage(opened *closers) (err error) {
 	group, fresh := n.cfg.Dir.Group(), !n.cfg.Dir.Started()
 	if fresh {
-		for _, name := range []string{storeName, logName, snapshotsName} {
+		for _, name := range []string{logName, snapshotsName} {
 			if err := os.RemoveAll(filepath.Join(group, name)); err != nil {
 				return fmt.Errorf("clear an unfinished start: %w", err)
 			}
 		}
+	} else if _, err := os.Stat(filepath.Join(group, logName)); err != nil {
+		return fmt.Errorf("%w: a part is missing: %w; `haikud reset` moves the directory aside, the node then joins anew",
+			ErrDirDamaged, err)
 	}
-	for _, name := range []string{storeName, logName} {
-		if _, err := os.Stat(filepath.Join(group, name)); err != nil && !fresh {
-			return fmt.Errorf("%w: a part is missing: %w; `haikud reset` moves the directory aside, the node then joins anew",
-				ErrDirDamaged, err)
-		}
+	if n.cfg.Store.Dir, err = n.cfg.Dir.findStore(n.cfg.DBPath); err != nil {
+		return err
 	}
-	n.cfg.Store.Dir, n.cfg.Store.Create = filepath.Join(group, storeName), fresh
+	n.cfg.Store.Create = fresh
 	if n.store, err = store.Open(n.cfg.Store); err != nil {
 		return err // that it was the store, it says itself
 	}
@@ -117,6 +117,11 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return err
 	}
 	opened.add(n.logs.Close)
+	if fresh {
+		if err := errors.Join(syncUp(n.cfg.Store.Dir, n.cfg.Dir.path), syncDir(group)); err != nil {
+			return err
+		}
+	}
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
 		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
 		Bandwidth: snapshotBandwidth,

@@ -60,7 +60,7 @@ func TestSampleLoadsAsTheDefault(t *testing.T) {
 
 func TestSampleSetsEveryKey(t *testing.T) {
 	// Other values than the defaults have to come through, or the sample's keys mean nothing.
-	changed := strings.NewReplacer("7420", "7999", "heartbeat_timeout: 2s", "heartbeat_timeout: 1900ms", "write_buffer: 128MiB", "write_buffer: 256MiB",
+	changed := strings.NewReplacer("7420", "7999", "heartbeat_timeout: 2s", "heartbeat_timeout: 1900ms", "write_buffer_total: 128MiB", "write_buffer_total: 256MiB",
 		"level: info", "level: debug", "join: []", "join: [127.0.0.1:1, 127.0.0.1:2]", "insecure: false", "insecure: true").
 		Replace(config.Sample())
 	got, err := config.Load(nil, nil, writeFile(t, changed))
@@ -69,7 +69,7 @@ func TestSampleSetsEveryKey(t *testing.T) {
 	}
 	want := config.Default()
 	want.Listen, want.Raft.HeartbeatTimeout, want.Log.Level = "127.0.0.1:7999", 1900*time.Millisecond, "debug"
-	want.Store.WriteBuffer, want.Join, want.Insecure = 256<<20, []string{"127.0.0.1:1", "127.0.0.1:2"}, true
+	want.Store.WriteBufferTotal, want.Join, want.Insecure = 256<<20, []string{"127.0.0.1:1", "127.0.0.1:2"}, true
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
@@ -114,6 +114,16 @@ func TestRefusals(t *testing.T) {
 		"election below beat":    {file: "raft: {election_timeout: 1s}\n", want: []string{"raft.election_timeout", "at least"}},
 		"lease above beat":       {file: "raft: {leader_lease_timeout: 3s}\n", want: []string{"raft.leader_lease_timeout", "at most"}},
 		"total below one":        {file: "limits: {total_bytes: 16MiB}\n", want: []string{"limits.total_bytes", "at least"}},
+		"no WAL":                 {file: "store: {enable_wal: false}\n", want: []string{"store.enable_wal: false is refused", "wal_sync_mode 0"}},
+		"fifo":                   {file: "store: {compaction_style: fifo}\n", want: []string{"fifo is refused", "deletes", "level, universal"}},
+		"unknown compression":    {file: "store: {compression_type: lzma}\n", want: []string{`"lzma" is not known`, "none, snappy, lz4, zlib, zstd"}},
+		"one buffer above all":   {file: "store: {write_buffer_size: 256MiB}\n", want: []string{"store.write_buffer_size", "at most"}},
+		"one write buffer":       {file: "store: {max_write_buffer_number: 1}\n", want: []string{"store.max_write_buffer_number", "2 to 64"}},
+		"compaction all day":     {file: "store: {periodic_compaction_seconds: 5}\n", want: []string{"store.periodic_compaction_seconds", "at least 60"}},
+		"database above the dir": {file: "store: {db_path: ../x}\n", want: []string{"store.db_path", "below data_dir"}},
+		"database is the dir":    {file: "store: {db_path: x/..}\n", want: []string{"store.db_path", "below data_dir"}},
+		"database is Raft's log": {file: "store: {db_path: groups/0/raft.db}\n", want: []string{"store.db_path", "groups"}},
+		"no database":            {file: "store: {db_path: ''}\n", want: []string{"store.db_path", "groups/0/store"}},
 		"port 0":                 {args: []string{"--listen=127.0.0.1:0"}, want: []string{"listen", "1 to 65535"}},
 		"bootstrap and join":     {args: []string{"--bootstrap", "--join=127.0.0.1:1"}, want: []string{"exclude each other"}},
 		"bad join":               {args: []string{"--join=nowhere"}, want: []string{"join", "HOST:PORT"}},
@@ -154,6 +164,8 @@ func TestAccepted(t *testing.T) {
 		"exposed, founding":  {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
 		"exposed, joining":   {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
 		"every interface":    {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"database elsewhere": {env: []string{"HAIKU_STORE_DB_PATH=/var/lib/haiku-db"}},
+		"database below":     {env: []string{"HAIKU_STORE_DB_PATH=fast/db"}},
 		"localhost":          {args: []string{"--listen=localhost:7420"}},
 		"IPv6 loopback":      {args: []string{"--listen=[::1]:7420"}},
 		"foreign variables":  {env: []string{"HAIKU_SERVICE_HOST=10.0.0.1", "HAIKU_PORT_7420_TCP=x", "HAIKU_ADDR=x", "HAIKU_TASK_ID=x", "OTHER=x"}},

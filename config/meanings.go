@@ -24,13 +24,26 @@ var meanings = map[string]string{
 	"raft.snapshot_interval":  "how often the log's length is looked at",
 	"raft.storage_timeout":    "a write to the disk that hangs for this long ends the process",
 
+	"store.db_path": "directory of the database: below data_dir, or absolute and existing, for a disk of its own; there " +
+		"it gets a directory named after the node",
+	"store.enable_wal": "RocksDB's own log; has to stay on",
 	"store.wal_sync_mode": "0 leaves RocksDB's log to the operating system (Raft's log is the " +
 		"durable one), 1 syncs each batch, 2 syncs every wal_sync_interval",
 	"store.wal_sync_interval": "used with wal_sync_mode 2",
 	"store.max_wal":           "size of RocksDB's log at which what pins it is flushed",
-	"store.block_cache":       "memory for blocks, indexes and filters",
-	"store.write_buffer":      "memory for what is not yet flushed to files",
-	"store.record_cache":      "memory for decoded records of waiting and running tasks",
+	"store.compression_type":  "of files written from now on; those that exist keep theirs",
+	"store.compaction_style": "level reads and keeps less, universal writes less and may need twice the space for a " +
+		"while; can be changed at any start",
+	"store.write_buffer_size":       "memory of one column family at which it is flushed; at most write_buffer_total",
+	"store.max_write_buffer_number": "of one column family; while so many are full or being flushed, writes wait",
+	"store.level0_file_num_compaction_trigger": "files of one column family that are compacted into the next level; more " +
+		"mean fewer writes and slower reads",
+	"store.periodic_compaction_seconds": "a file older than this is compacted even if nothing else asks for it, so that " +
+		"deleted data leaves the disk; each file is then rewritten that often; 0 is never, else at least 60",
+	"store.max_open_files":     "table files kept open; others are opened when they are read",
+	"store.block_cache":        "memory for blocks, indexes and filters",
+	"store.write_buffer_total": "memory for what is not yet flushed to files, of all column families",
+	"store.record_cache":       "memory for decoded records of waiting and running tasks",
 
 	"limits.connections":       "client connections at once",
 	"limits.raft_connections":  "connections of other nodes at once",

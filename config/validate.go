@@ -17,6 +17,7 @@ func (c *Config) Validate() error {
 		}
 	}
 	problems = append(problems, c.checkOrder()...)
+	problems = append(problems, c.checkStore()...)
 	problems = append(problems, c.checkAddresses()...)
 	return errors.Join(problems...)
 }
@@ -32,6 +33,9 @@ func problem(f *field, format string, args ...any) error {
 
 // check holds a setting against the range in its tags.
 func (f *field) check() error {
+	if why := refusals[f.key+"="+f.text()]; why != "" {
+		return problem(f, "%s is refused: %s", f.text(), why)
+	}
 	if len(f.oneOf) > 0 && !slices.Contains(f.oneOf, f.value.String()) {
 		return problem(f, "%q is not known", f.value.String())
 	}

@@ -22,7 +22,7 @@ func (b *Batch) Commit(a Applied, logHash [32]byte) ([]Claimable, error) {
 	d.writing.Lock()
 	defer d.writing.Unlock()
 	if b.err == nil {
-		b.err = d.syncFailure()
+		b.err = d.failure()
 	}
 	if b.err != nil {
 		return nil, fmt.Errorf("commit: %w", b.err)

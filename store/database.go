@@ -45,7 +45,7 @@ type database struct {
 	logHash    [32]byte
 	dependents bool // there is a key in index_dependents, or was one
 	snapshots  map[*Snapshot]struct{}
-	failed     error // the periodic fsync's
+	failed     error // of the first write or sync that did
 }
 
 // openMode says what openDB may do.
@@ -112,7 +112,7 @@ func (d *database) close() {
 
 // put writes a writer's batch and counts it.
 func (d *database) put(w *writer) error {
-	if err := w.writeTo(d.db, d.write); err != nil {
+	if err := d.fail(w.writeTo(d.db, d.write)); err != nil {
 		return err
 	}
 	d.written.add(w)
@@ -231,11 +231,35 @@ func prefixEnd(prefix []byte) []byte {
 	return nil
 }
 
+// sync makes the log durable. After a failure of the log it touches it no more: RocksDB ends the process when it is
+// asked to write or sync a file again that has failed.
 func (d *database) sync() error {
-	if err := d.db.FlushWAL(true); err != nil {
+	if err := d.failure(); err != nil {
+		return err
+	}
+	if err := d.fail(d.db.FlushWAL(true)); err != nil {
 		return fmt.Errorf("sync: %w", err)
 	}
 	return nil
+}
+
+// fail notes that a write or a sync failed, if it did: from then on nothing is written any more.
+func (d *database) fail(err error) error {
+	if err == nil {
+		return nil
+	}
+	d.mu.Lock()
+	defer d.mu.Unlock()
+	if d.failed == nil {
+		d.failed = err
+	}
+	return err
+}
+
+func (d *database) failure() error {
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	return d.failed
 }
 
 var errStop = errors.New("stop") // ends each early, without being an error

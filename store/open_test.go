@@ -406,12 +406,13 @@ func TestWitnessRaisesOnly(t *testing.T) {
 }
 
 func TestConfigValidate(t *testing.T) {
-	cfg := Config{WALSyncMode: 3, RecordCacheBytes: -1}
+	cfg := Config{WALSyncMode: 3, RecordCacheBytes: -1, PeriodicCompaction: time.Second, CompactionStyle: "fifo"}
 	err := cfg.Validate()
 	if !errors.Is(err, task.ErrInvalid) {
 		t.Fatal(err)
 	}
-	for _, word := range []string{"directory", "wal_sync_mode", "max_wal_bytes", "block_cache_bytes", "write_buffer_bytes", "record_cache_bytes", "head_entries"} {
+	for _, word := range []string{"directory", "wal_sync_mode", "max_wal_bytes", "block_cache_bytes", "write_buffer_bytes", "record_cache_bytes", "head_entries",
+		"enable_wal", "memtable_bytes", "max_memtables", "level0_trigger", "periodic_compaction", "max_open_files", "compression", "compaction_style"} {
 		if !strings.Contains(err.Error(), word) {
 			t.Errorf("%v does not name %s", err, word)
 		}

@@ -1,11 +1,15 @@
 package store
 
-import "github.com/linxGnu/grocksdb"
+import (
+	"fmt"
+	"time"
+
+	"github.com/linxGnu/grocksdb"
+)
 
 const (
 	bloomBits      = 10
-	memtableBytes  = 32 << 20 // of one family; all together are held by Config.WriteBufferBytes
-	memtableBloom  = 0.05     // share of a memtable given to its Bloom filter
+	memtableBloom  = 0.05 // share of a memtable given to its Bloom filter
 	infoLogBytes   = 8 << 20
 	infoLogFiles   = 4
 	backgroundJobs = 2
@@ -29,6 +33,7 @@ func newSettings(cfg *Config, cache *grocksdb.Cache, create bool) (*settings, er
 	s.db.SetParanoidChecks(true)
 	s.db.SetMaxTotalWalSize(cfg.MaxWALBytes)
 	s.db.SetDbWriteBufferSize(cfg.WriteBufferBytes)
+	s.db.SetMaxOpenFiles(cfg.MaxOpenFiles)
 	s.db.SetMaxBackgroundJobs(backgroundJobs)
 	s.db.SetWALRecoveryMode(grocksdb.PointInTimeRecovery)
 	s.db.SetMaxLogFileSize(infoLogBytes)
@@ -57,8 +62,14 @@ func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (
 
 	o := grocksdb.NewDefaultOptions()
 	o.SetParanoidChecks(true)
-	o.SetCompression(grocksdb.LZ4Compression)
-	o.SetWriteBufferSize(min(memtableBytes, cfg.WriteBufferBytes))
+	compressed, _ := compression(cfg.Compression)
+	o.SetCompression(compressed)
+	if cfg.CompactionStyle == "universal" {
+		o.SetCompactionStyle(grocksdb.UniversalCompactionStyle)
+	}
+	o.SetWriteBufferSize(min(cfg.MemtableBytes, cfg.WriteBufferBytes))
+	o.SetMaxWriteBufferNumber(cfg.MaxMemtables)
+	o.SetLevel0FileNumCompactionTrigger(cfg.Level0Trigger)
 	o.SetLevelCompactionDynamicLevelBytes(true)
 	switch f {
 	case famPending, famInProgress, famCompleted, famFailed, famDeadLetter, famCancelled, famBlobs, famID, famUnique:
@@ -76,14 +87,32 @@ func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (
 		o.AddCompactOnDeletionCollectorFactory(tombstoneWindow, tombstoneTrigger) // keys come and go
 	}
 	o.SetBlockBasedTableFactory(table)
-	// As text, because the binding lacks the first setter and frees an extractor of the second twice. The hint makes
+	// As text, because the binding lacks the first two setters and frees an extractor of the third twice. The hint makes
 	// a memtable begin its search where the last key with the same first byte went.
-	text := "memtable_insert_with_hint_prefix_extractor=fixed:1"
+	text := fmt.Sprintf("periodic_compaction_seconds=%d;memtable_insert_with_hint_prefix_extractor=fixed:1",
+		cfg.PeriodicCompaction/time.Second)
 	if f == famDependents {
 		text += ";prefix_extractor=fixed:16"
 	}
 	defer o.Destroy()
 	return grocksdb.GetOptionsFromString(o, text)
+}
+
+// compression is RocksDB's number of a name. One that the library was built without is refused when a database opens.
+func compression(name string) (_ grocksdb.CompressionType, known bool) {
+	switch name {
+	case "none":
+		return grocksdb.NoCompression, true
+	case "snappy":
+		return grocksdb.SnappyCompression, true
+	case "lz4":
+		return grocksdb.LZ4Compression, true
+	case "zlib":
+		return grocksdb.ZLibCompression, true
+	case "zstd":
+		return grocksdb.ZSTDCompression, true
+	}
+	return 0, false
 }
 
 func (s *settings) destroy() {

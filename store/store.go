@@ -207,17 +207,7 @@ func (s *Store) syncPeriodically() {
 		if err != nil {
 			return
 		}
-		if err := d.sync(); err != nil {
-			d.mu.Lock()
-			d.failed = err
-			d.mu.Unlock()
-		}
+		_ = d.sync() // it keeps its error
 		d.users.Done()
 	}
-}
-
-func (d *database) syncFailure() error {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.failed
 }

@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"time"
 
 	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/cluster"
@@ -45,10 +46,18 @@ func tune(c *cluster.Config, cfg *config.Config) {
 	c.TrailingLogs, c.SnapshotThreshold = uint64(r.TrailingLogs), uint64(r.SnapshotThreshold)
 	c.SnapshotInterval, c.StorageTimeout = r.SnapshotInterval, r.StorageTimeout
 	c.SessionGrace, c.DedupWindow = cfg.SessionGrace, cfg.DedupWindow
-	s := cfg.Store
-	c.Store.WALSyncMode, c.Store.WALSyncInterval, c.Store.MaxWALBytes = s.WALSyncMode, s.WALSyncInterval, uint64(s.MaxWAL)
-	c.Store.BlockCacheBytes, c.Store.WriteBufferBytes = uint64(s.BlockCache), uint64(s.WriteBuffer)
-	c.Store.RecordCacheBytes = int(s.RecordCache)
+	tuneStore(c, &cfg.Store)
+}
+
+func tuneStore(c *cluster.Config, s *config.Store) {
+	c.DBPath = s.DBPath
+	o := &c.Store
+	o.EnableWAL, o.WALSyncMode, o.WALSyncInterval = s.EnableWAL, s.WALSyncMode, s.WALSyncInterval
+	o.MaxWALBytes, o.BlockCacheBytes, o.WriteBufferBytes = uint64(s.MaxWAL), uint64(s.BlockCache), uint64(s.WriteBufferTotal)
+	o.RecordCacheBytes, o.MaxOpenFiles = int(s.RecordCache), s.MaxOpenFiles
+	o.Compression, o.CompactionStyle = s.CompressionType, s.CompactionStyle
+	o.MemtableBytes, o.MaxMemtables, o.Level0Trigger = uint64(s.WriteBufferSize), s.MaxWriteBufferNumber, s.Level0Trigger
+	o.PeriodicCompaction = time.Duration(s.PeriodicCompactionSeconds) * time.Second
 }
 
 // askRemove asks the leader at an address to remove a member.

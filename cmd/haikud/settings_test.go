@@ -37,7 +37,9 @@ func TestEveryLimitArrives(t *testing.T) {
   drain_timeout: 6s}
 raft: {heartbeat_timeout: 7s, election_timeout: 8s, leader_lease_timeout: 6s, trailing_logs: 101, snapshot_threshold: 102,
   snapshot_interval: 9s, storage_timeout: 10s}
-store: {wal_sync_mode: 2, wal_sync_interval: 11s, max_wal: 20MiB, block_cache: 21MiB, write_buffer: 22MiB, record_cache: 23MiB}
+store: {wal_sync_mode: 2, wal_sync_interval: 11s, max_wal: 20MiB, block_cache: 21MiB, write_buffer_total: 22MiB,
+  record_cache: 23MiB, db_path: database, compression_type: zlib, compaction_style: universal, write_buffer_size: 19MiB,
+  max_write_buffer_number: 3, level0_file_num_compaction_trigger: 5, periodic_compaction_seconds: 120, max_open_files: 103}
 dedup_window: 2h
 session_grace: 12s
 `
@@ -67,6 +69,10 @@ session_grace: 12s
 	tune(&got, &cfg)
 	want.Store.WALSyncMode, want.Store.WALSyncInterval, want.Store.MaxWALBytes = 2, 11*time.Second, 20<<20
 	want.Store.BlockCacheBytes, want.Store.WriteBufferBytes, want.Store.RecordCacheBytes = 21<<20, 22<<20, 23<<20
+	want.DBPath, want.Store.EnableWAL = "database", true
+	want.Store.Compression, want.Store.CompactionStyle, want.Store.MemtableBytes = "zlib", "universal", 19<<20
+	want.Store.MaxMemtables, want.Store.Level0Trigger, want.Store.MaxOpenFiles = 3, 5, 103
+	want.Store.PeriodicCompaction = 2 * time.Minute
 	if diff := cmp.Diff(want, got); diff != "" {
 		t.Error(diff)
 	}
