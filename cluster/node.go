@@ -83,7 +83,7 @@ func (n *Node) shutDown() error {
 	stopped := n.raft.Shutdown()
 	err := n.transport.Close() // before Raft is waited for, which may be in the middle of a snapshot
 	err = errors.Join(err, stopped.Error())
-	n.fsm.Close()
+	n.fsm.Settle()
 	n.sessions.close()
 	err = errors.Join(err, n.snapshots.Close(), n.logs.Close())
 	n.watchdog.Close()

@@ -8,7 +8,6 @@ import (
 	"math"
 	"os"
 	"path/filepath"
-	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -29,7 +28,6 @@ var (
 const (
 	maxAppendEntries  = 16        // of one RPC: the only lever on its size
 	snapshotBandwidth = 256 << 20 // bytes a second of all outgoing snapshots together
-	deferApply        = 200 * time.Millisecond
 	storeName         = "store"
 	logName           = "raft.db"
 	snapshotsName     = "snapshots"
@@ -145,8 +143,9 @@ func (n *Node) openStorage(opened *closers) (err error) {
 func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
 		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
-		DeferFor: deferApply, Write: n.watchdog.bracket("writing the store").run,
+		Write: n.watchdog.bracket("writing the store").run,
 	})
+	n.fsm.Defer(true)
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)
 	n.transport = newSafeTransport(n.streams, n.snapshots, logger)
@@ -173,6 +172,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
 	n.work.Go(func() { n.cutLogs(n.ctx) })
 	n.work.Go(func() { n.suspect(n.ctx) })
+	n.work.Go(func() { n.settle(n.ctx) })
 	n.work.Go(n.electSelf)
 	return nil
 }

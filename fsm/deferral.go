@@ -1,10 +1,6 @@
 package fsm
 
-import (
-	"time"
-
-	"github.com/hashicorp/raft"
-)
+import "github.com/hashicorp/raft"
 
 // deferredBytes is how much log may wait to be applied.
 const deferredBytes = 4 << 20
@@ -16,7 +12,6 @@ type deferral struct {
 	on    bool
 	logs  []*raft.Log
 	bytes int
-	timer *time.Timer // runs while there are logs
 }
 
 // Defer lets the FSM wait with applying, or ends that. A node that leads must not: what it proposes is answered from
@@ -25,21 +20,19 @@ type deferral struct {
 func (f *FSM) Defer(on bool) {
 	f.mu.Lock()
 	defer f.mu.Unlock()
-	f.deferred.on = on && f.opts.DeferFor > 0
-	if !f.deferred.on {
+	f.deferred.on = on
+	if !on {
 		f.settle()
 	}
 }
 
-// Settle applies what waits. Whoever reads the state of a node that does not lead calls it before.
+// Settle applies what waits. Whoever reads the state of a node that does not lead calls it before, and its node calls it
+// now and then.
 func (f *FSM) Settle() {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.settle()
 }
-
-// Close applies what waits and ends the FSM's timer. Nothing may be applied afterwards. It is idempotent.
-func (f *FSM) Close() { f.Defer(false) }
 
 // settle is Settle with mu held. A failure is reported and kept, as any.
 func (f *FSM) settle() {
@@ -47,7 +40,6 @@ func (f *FSM) settle() {
 	if len(d.logs) == 0 {
 		return
 	}
-	d.timer.Stop()
 	logs := d.logs
 	d.logs, d.bytes = nil, 0
 	f.apply(logs)
@@ -68,9 +60,6 @@ func (f *FSM) put(logs []*raft.Log) bool {
 	}
 	if d.bytes+size > deferredBytes {
 		return false
-	}
-	if len(d.logs) == 0 {
-		d.timer = time.AfterFunc(f.opts.DeferFor, f.Settle)
 	}
 	d.logs, d.bytes = append(d.logs, logs...), d.bytes+size
 	return true

@@ -7,19 +7,8 @@ import (
 
 	"github.com/hashicorp/raft"
 
-	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
 )
-
-func newDeferring(t *testing.T, st *store.Store, deferFor time.Duration, commits func()) *FSM {
-	f := New(st, Options{
-		OnCommit: func(Committed) { commits() },
-		OnMark:   func(_ uint64, s *store.Snapshot) { s.Release() },
-		OnFatal:  func(err error) { panic(err) },
-		DeferFor: deferFor,
-	})
-	t.Cleanup(f.Close)
-	return f
-}
 
 // TestDeferringGivesTheSameState: a machine that defers, is settled by chance, stops deferring half-way and begins again
 // ends as one that applies each entry at once, and answers those that it did not defer.
@@ -32,7 +21,8 @@ func TestDeferringGivesTheSameState(t *testing.T) {
 		rng := rand.New(rand.NewPCG(seed, 4))
 		st := openStore(t, t.TempDir())
 		commits := 0
-		f := newDeferring(t, st, time.Hour, func() { commits++ })
+		f := newFSM(st)
+		f.opts.OnCommit = func(Committed) { commits++ }
 		for i, l := range h.logs {
 			on := i < 100 || i >= 200
 			f.Defer(on)
@@ -50,7 +40,7 @@ func TestDeferringGivesTheSameState(t *testing.T) {
 		if st.Applied().Index == h.logs[len(h.logs)-1].Index {
 			t.Fatal("nothing was deferred")
 		}
-		f.Close()
+		f.Settle()
 		if got := fingerprintOf(t, st); got != want {
 			t.Fatalf("seed %d: another state", seed)
 		}
@@ -60,31 +50,29 @@ func TestDeferringGivesTheSameState(t *testing.T) {
 	}
 }
 
-// TestDeferringEndsByItself: entries that wait are applied when their time is up, or when they are too many bytes.
-func TestDeferringEndsByItself(t *testing.T) {
-	h := makeHistory(t, 10, 20)
-	applied := make(chan struct{}, len(h.logs))
+// TestDeferredBytesAreBounded: an entry that would be too much to wait is applied at once, and what waited before it.
+func TestDeferredBytesAreBounded(t *testing.T) {
+	h := makeHistory(t, 10, 40)
 	st := openStore(t, t.TempDir())
-	f := newDeferring(t, st, time.Millisecond, func() { applied <- struct{}{} })
-	f.ApplyBatch(h.logs)
-	last := h.logs[len(h.logs)-1].Index
-	for deadline := time.After(10 * time.Second); st.Applied().Index < last; {
-		select {
-		case <-applied:
-		case <-deadline:
-			t.Fatalf("the store is at %d, not %d", st.Applied().Index, last)
-		}
+	f := newFSM(st)
+	f.Defer(true)
+	for _, l := range h.logs[:len(h.logs)-1] {
+		f.Apply(l)
 	}
-
-	st = openStore(t, t.TempDir())
-	f = newDeferring(t, st, time.Hour, func() {})
-	f.ApplyBatch(h.logs[:1])
-	large := *h.logs[1]
-	large.Data = append(large.Data, make([]byte, deferredBytes)...) // undecodable: it must be tried at once
-	defer func() {
-		if recover() == nil {
-			t.Error("an entry above the bound waits")
+	if at := st.Applied().Index; at == h.logs[len(h.logs)-2].Index {
+		t.Fatalf("nothing waits: the store is at %d", at)
+	}
+	large := *h.logs[len(h.logs)-1]
+	large.Type, large.Data = raft.LogCommand, AppendHeader(nil, large.Term, epoch)
+	for len(large.Data) <= deferredBytes {
+		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, 1<<20)}
+		e, err := Encode(&Submit{Specs: []task.Spec{spec}, Hashes: make([][16]byte, 1), DedupWindow: time.Hour})
+		if err != nil {
+			t.Fatal(err)
 		}
-	}()
-	f.ApplyBatch([]*raft.Log{&large})
+		large.Data = append(large.Data, e...)
+	}
+	if got := f.Apply(&large); got == nil || st.Applied().Index != large.Index {
+		t.Fatalf("answered %v, the store is at %d, not %d", got, st.Applied().Index, large.Index)
+	}
 }

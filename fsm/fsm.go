@@ -5,7 +5,6 @@ import (
 	"io"
 	"sync"
 	"sync/atomic"
-	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -21,8 +20,6 @@ type Options struct {
 	OnFatal  func(error)                           // the store failed; the process has to end; never nil
 	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.
 	HoldSnapshot func() bool
-	// DeferFor is how long entries may wait to be applied while the FSM defers, as it does at first; 0 for never.
-	DeferFor time.Duration
 	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
 	Write func(commit func() error) error
 }
@@ -46,9 +43,7 @@ type FSM struct {
 }
 
 // New returns an FSM that goes on from what st holds.
-func New(st *store.Store, opts Options) *FSM {
-	return &FSM{store: st, opts: opts, deferred: deferral{on: opts.DeferFor > 0}}
-}
+func New(st *store.Store, opts Options) *FSM { return &FSM{store: st, opts: opts} }
 
 // Applied tells how many entries, those of commands alone, and how many commands were applied since New.
 func (f *FSM) Applied() (entries, commands uint64) { return f.entries.Load(), f.commands.Load() }
