@@ -74,6 +74,11 @@ func (c *Client) Adopt(ctx context.Context, addresses []string) error {
 	return c.atNode(ctx, wire.Adopt, &wirepb.AdoptRequest{Addresses: addresses}, new(wirepb.AdoptReply))
 }
 
+// SetDispatch stops or resumes the handing out of tasks to all workers of the cluster.
+func (c *Client) SetDispatch(ctx context.Context, paused bool) error {
+	return c.do(ctx, wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: paused}, new(wirepb.SetDispatchReply), true)
+}
+
 // atNode sends a request that concerns one node to the first of Addrs that can be reached, whoever leads.
 func (c *Client) atNode(ctx context.Context, kind wire.Type, req, reply wire.Message) error {
 	return c.retry(ctx, false, func() error {
@@ -92,24 +97,41 @@ func (c *Client) atNode(ctx context.Context, kind wire.Type, req, reply wire.Mes
 
 // once sends one request to one address over a connection of its own.
 func (c *Client) once(ctx context.Context, address string, kind wire.Type, req, reply wire.Message) error {
-	if err := checkAddress(address); err != nil {
+	release, err := c.hold()
+	if err != nil {
 		return err
 	}
-	c.mu.Lock()
-	if c.closed {
-		c.mu.Unlock()
-		return ErrClosed
-	}
-	c.wg.Add(1) // so that Close waits until the connection has its goroutines
-	c.mu.Unlock()
-	defer c.wg.Done()
-	conn, err := c.open(ctx, address, c.cfg.DialTimeout, false)
-	switch {
-	case isRefusal(err):
-		return fmt.Errorf("%s: %w", address, err)
-	case err != nil:
-		return &notSent{fmt.Errorf("%w: %s: %v", task.ErrNoLeader, address, err)}
+	defer release()
+	conn, err := c.openOwn(ctx, address)
+	if err != nil {
+		return err
 	}
 	defer conn.fail(errRetired)
 	return conn.roundTrip(ctx, kind, req, reply)
+}
+
+// hold has Close wait until release is called: until a connection that is about to be opened has its goroutines.
+func (c *Client) hold() (release func(), err error) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if c.closed {
+		return nil, ErrClosed
+	}
+	c.wg.Add(1)
+	return c.wg.Done, nil
+}
+
+// openOwn opens a connection to one address, which the caller ends.
+func (c *Client) openOwn(ctx context.Context, address string) (*conn, error) {
+	if err := checkAddress(address); err != nil {
+		return nil, err
+	}
+	conn, err := c.open(ctx, address, c.cfg.DialTimeout, false)
+	switch {
+	case isRefusal(err):
+		return nil, fmt.Errorf("%s: %w", address, err)
+	case err != nil:
+		return nil, &notSent{fmt.Errorf("%w: %s: %v", task.ErrNoLeader, address, err)}
+	}
+	return conn, nil
 }

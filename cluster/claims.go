@@ -24,7 +24,7 @@ func (n *Node) Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, 
 	if err != nil {
 		return nil, err
 	}
-	if l.store.HasReady(req.Queues, req.Types) {
+	if l.mayFind(&req) {
 		l.tryClaim(w)
 	}
 	return n.await(ctx, l, w)
@@ -108,13 +108,21 @@ func (l *leadership) claimEnded(w *waiter, r fsm.Result, err error) {
 		return
 	}
 	l.waiters.idle(w)
-	if l.store.HasReady(w.request.Queues, w.request.Types) {
+	if l.mayFind(&w.request) {
 		l.tryClaim(w)
 	}
 }
 
+// mayFind reports whether a claim is worth a try.
+func (l *leadership) mayFind(req *task.ClaimRequest) bool {
+	return !l.paused.Load() && l.store.HasReady(req.Queues, req.Types)
+}
+
 // wake lets waiting claims try for tasks that became claimable.
 func (l *leadership) wake(claimable []store.Claimable) {
+	if l.paused.Load() {
+		return
+	}
 	for _, c := range claimable {
 		for _, w := range l.waiters.pick(c.Pair, c.Count) {
 			l.propose(w)
@@ -135,6 +143,9 @@ func (l *leadership) propose(w *waiter) {
 // attach adds to an entry the waiting claims that its submits will satisfy: a waiting worker has its task after one
 // commit.
 func (l *leadership) attach(batch []proposal) []proposal {
+	if l.paused.Load() {
+		return nil
+	}
 	ready := make(map[store.Pair]int)
 	var order []store.Pair
 	for i := range batch {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"github.com/haiku-queue/haiku/fsm"
@@ -26,6 +27,7 @@ type leadership struct {
 	sessions *sessions
 	due      *alarm        // a task is due sooner than the promoter knows
 	work     chan struct{} // a command left work for a step
+	paused   atomic.Bool   // claims get nothing: those that wait do not try
 
 	ctx    context.Context // ends with the leadership
 	cancel context.CancelFunc
@@ -54,6 +56,11 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	}); err != nil {
 		return nil, fmt.Errorf("arm leases: %w", err)
 	}
+	paused, err := fsm.DispatchPaused(n.store)
+	if err != nil {
+		return nil, fmt.Errorf("read whether dispatch is paused: %w", err)
+	}
+	l.paused.Store(paused)
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
@@ -134,6 +141,8 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 		}
 	case *fsm.Cancel:
 		l.pushCancels(r.Receipts)
+	case *fsm.SetDispatch:
+		l.dispatchSet(c.Paused)
 	}
 	if r.More {
 		poke(l.work)

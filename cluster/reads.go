@@ -6,6 +6,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -100,7 +101,9 @@ func (n *Node) List(ctx context.Context, f task.Filter) (page task.Page, err err
 func (n *Node) Stats(ctx context.Context, stale bool) (stats task.Stats, err error) {
 	err = n.read(ctx, stale, func(*leadership) error {
 		stats = n.store.Stats()
-		return nil
+		var err error
+		stats.DispatchPaused, err = fsm.DispatchPaused(n.store)
+		return err
 	})
 	return stats, err
 }

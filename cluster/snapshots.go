@@ -65,6 +65,7 @@ type snapshotStore struct {
 	mu       sync.Mutex
 	shared   *store.Checkpoint // what the open streams read; nil if there are none
 	streams  map[*liveStream]struct{}
+	saves    map[*saved]struct{}
 	catching map[raft.ServerID]catching
 	install  *install // received and not yet restored
 }
@@ -91,7 +92,7 @@ func openSnapshotStore(cfg snapshotConfig) (*snapshotStore, error) {
 	}
 	return &snapshotStore{
 		cfg: cfg, pace: newPace(cfg.Bandwidth), now: time.Now,
-		streams: make(map[*liveStream]struct{}), catching: make(map[raft.ServerID]catching),
+		streams: make(map[*liveStream]struct{}), saves: make(map[*saved]struct{}), catching: make(map[raft.ServerID]catching),
 	}, nil
 }
 
@@ -99,7 +100,10 @@ func openSnapshotStore(cfg snapshotConfig) (*snapshotStore, error) {
 func (s *snapshotStore) Close() error {
 	s.pace.stop()
 	s.mu.Lock()
-	open := make([]*liveStream, 0, len(s.streams))
+	var open []io.Closer
+	for save := range s.saves {
+		open = append(open, save) // before their streams
+	}
 	for stream := range s.streams {
 		open = append(open, stream)
 	}
@@ -150,40 +154,52 @@ func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, erro
 	return &meta, r, nil
 }
 
-// openLive opens a stream of the database for a follower.
+// openLive opens a stream of the database for a follower, which goes on from its end with the log.
 func (s *snapshotStore) openLive() (*raft.SnapshotMeta, io.ReadCloser, error) {
+	stream, c, err := s.openStream(&liveStream{s: s}, func() (uint64, error) {
+		first, err := s.cfg.Logs.FirstIndex()
+		return max(first, 1) - 1, err
+	})
+	if err != nil {
+		return nil, nil, err
+	}
+	meta := metaOf(c.Applied())
+	meta.Size = c.Size()
+	return &meta, stream, nil
+}
+
+// openStream opens a stream of a checkpoint that holds the log up to an index, which is asked for when the log is no
+// longer cut.
+func (s *snapshotStore) openStream(stream *liveStream, least func() (uint64, error)) (*liveStream, *store.Checkpoint, error) {
 	s.opening.Lock()
 	defer s.opening.Unlock()
-	stream := &liveStream{s: s}
 	s.mu.Lock()
 	s.streams[stream] = struct{}{} // from here on the log is not cut
 	s.mu.Unlock()
-	c, err := s.checkpoint()
+	index, err := least()
+	var c *store.Checkpoint
+	if err == nil {
+		c, err = s.checkpoint(index)
+	}
 	if err == nil {
 		stream.reader, err = c.Reader()
 	}
 	if err != nil {
 		return nil, nil, errors.Join(fmt.Errorf("open snapshot: %w", err), stream.Close())
 	}
-	meta := metaOf(c.Applied())
-	meta.Size = c.Size()
 	s.mu.Lock()
-	stream.index = meta.Index
+	stream.index = c.Applied().Index
 	s.mu.Unlock()
-	s.cfg.Logger.Info("snapshot opened", "index", meta.Index, "bytes", meta.Size)
-	return &meta, stream, nil
+	s.cfg.Logger.Info("snapshot opened", "index", c.Applied().Index, "bytes", c.Size())
+	return stream, c, nil
 }
 
-// checkpoint returns the checkpoint that other streams read, if a follower can go on from its end, or makes one.
-func (s *snapshotStore) checkpoint() (*store.Checkpoint, error) {
-	first, err := s.cfg.Logs.FirstIndex()
-	if err != nil {
-		return nil, err
-	}
+// checkpoint returns the checkpoint that other streams read, if it holds the log up to an index, or makes one.
+func (s *snapshotStore) checkpoint(least uint64) (*store.Checkpoint, error) {
 	s.mu.Lock()
 	shared := s.shared
 	s.mu.Unlock()
-	if shared != nil && shared.Applied().Index+1 >= first {
+	if shared != nil && shared.Applied().Index >= least {
 		return shared, nil
 	}
 	fresh, err := s.cfg.Store.Checkpoint()
@@ -209,6 +225,9 @@ func (s *snapshotStore) hold() bool {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	for stream := range s.streams {
+		if stream.saving {
+			continue
+		}
 		if stream.index == 0 || s.cfg.Logs.bytesAfter(stream.index) <= maxHeldBytes {
 			return true
 		}
@@ -239,6 +258,7 @@ func (s *snapshotStore) caughtUp(id raft.ServerID) {
 // liveStream is one open stream of the database, at the pace that all share.
 type liveStream struct {
 	s      *snapshotStore
+	saving bool          // for a file: nobody goes on from its end, so the log may be cut
 	reader io.ReadCloser // nil if it never opened
 	index  uint64        // guarded by s.mu; 0 until known
 

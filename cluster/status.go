@@ -20,10 +20,15 @@ func (n *Node) Status(context.Context) (member.Status, error) {
 	if err != nil {
 		return member.Status{}, err
 	}
+	paused, err := fsm.DispatchPaused(n.store)
+	if err != nil {
+		return member.Status{}, err
+	}
 	return member.Status{
 		ClusterID: n.clusterID, NodeID: n.id, NodeName: n.cfg.Name, State: strings.ToLower(n.raft.State().String()),
 		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(), AppliedIndex: n.AppliedIndex(),
 		LeaderAddress: n.leaderAddress(), Members: members, LastMark: n.marks.last(), Version: n.cfg.Version,
+		DispatchPaused: paused,
 	}, nil
 }
 

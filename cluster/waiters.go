@@ -1,7 +1,9 @@
 package cluster
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"sync"
 
 	"github.com/haiku-queue/haiku/store"
@@ -122,6 +124,24 @@ func (ws *waiters) pick(pair store.Pair, count int) []*waiter {
 		picked = append(picked, w)
 	}
 	return picked
+}
+
+// idlers lists the claims that wait and do not try, first come first.
+func (ws *waiters) idlers() []*waiter {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	seen := make(map[*waiter]bool)
+	var idle []*waiter
+	for _, line := range ws.lines {
+		for _, w := range line {
+			if !w.trying && !seen[w] {
+				seen[w] = true
+				idle = append(idle, w)
+			}
+		}
+	}
+	slices.SortFunc(idle, func(a, b *waiter) int { return cmp.Compare(a.place, b.place) })
+	return idle
 }
 
 // close ends the whole line with an error, and whoever comes later.

@@ -8,6 +8,9 @@ import (
 // claim leases the first ready tasks of the pairs that the request names, in their order over all those pairs.
 func (m *machine) claim(c *Claim) (Result, error) {
 	var r Result
+	if paused, err := m.dispatchPaused(); err != nil || paused {
+		return r, err
+	}
 	pairs := m.pairs(c)
 	size := 0
 	for len(pairs) > 0 && len(r.Tasks) < c.Max {

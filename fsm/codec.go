@@ -55,14 +55,13 @@ func commandToPB(c Command) (message, error) {
 		return &commandpb.Found{ClusterId: c.ClusterID[:]}, nil
 	case *Mark:
 		return &commandpb.Mark{}, nil
+	case *SetDispatch:
+		return &commandpb.SetDispatch{Paused: c.Paused}, nil
 	}
 	return nil, fmt.Errorf("%w: %T", errKind, c)
 }
 
 func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
-	if kind < KindSubmit || kind > KindMark {
-		return nil, errKind
-	}
 	if version != commandVersion(kind) {
 		return nil, fmt.Errorf("%w %d", errVersion, version)
 	}
@@ -96,8 +95,14 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 			id, err := memberID(m.ClusterId)
 			return &Found{ClusterID: id}, err
 		})
+	case KindMark:
+		return decode(body, &commandpb.Mark{}, func(*commandpb.Mark) (Command, error) { return &Mark{}, nil })
+	case KindSetDispatch:
+		return decode(body, &commandpb.SetDispatch{}, func(m *commandpb.SetDispatch) (Command, error) {
+			return &SetDispatch{Paused: m.Paused}, nil
+		})
 	}
-	return decode(body, &commandpb.Mark{}, func(*commandpb.Mark) (Command, error) { return &Mark{}, nil })
+	return nil, errKind
 }
 
 // decode reads a body into m, refuses fields that m does not know, and converts it.

@@ -23,6 +23,7 @@ const (
 	KindRemoveMember Kind = 9
 	KindFound        Kind = 10
 	KindMark         Kind = 11
+	KindSetDispatch  Kind = 24
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
@@ -91,6 +92,9 @@ type Found struct{ ClusterID member.ID }
 // Mark makes every node take a snapshot for its state hash at the mark's index.
 type Mark struct{}
 
+// SetDispatch stops or resumes the handing out of tasks: while it is paused, claims get nothing.
+type SetDispatch struct{ Paused bool }
+
 // Kind and its siblings name the commands' numbers.
 func (*Submit) Kind() Kind       { return KindSubmit }
 func (*Claim) Kind() Kind        { return KindClaim }
@@ -103,3 +107,4 @@ func (*SetMember) Kind() Kind    { return KindSetMember }
 func (*RemoveMember) Kind() Kind { return KindRemoveMember }
 func (*Found) Kind() Kind        { return KindFound }
 func (*Mark) Kind() Kind         { return KindMark }
+func (*SetDispatch) Kind() Kind  { return KindSetDispatch }

@@ -97,13 +97,17 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 	case n < 19:
 		return &Step{}
 	}
-	switch rng.IntN(4) {
+	switch rng.IntN(6) {
 	case 0:
 		return &Mark{}
 	case 1:
 		return &Found{ClusterID: member.ID{byte(rng.IntN(3) + 1)}}
 	case 2:
 		return &RemoveMember{ID: member.ID{byte(rng.IntN(3) + 1)}}
+	case 3:
+		return &SetDispatch{Paused: true}
+	case 4:
+		return &SetDispatch{}
 	}
 	return &SetMember{Member: member.Member{ID: member.ID{byte(rng.IntN(3) + 1)}, Name: "n", MaxCommandVersion: 1}}
 }

@@ -16,6 +16,8 @@ type machine struct {
 	now   time.Time // leader time of the entry at hand
 	ended []work    // tasks that ended in the command at hand, whose dependants are still to be told
 	done  []task.ID // tasks that ended in any command so far; some of refused commands may be among them
+
+	dispatch dispatch // what the state says, once asked for
 }
 
 // applyLog applies one entry, commands or configuration. An error is the store's: the batch is lost.
@@ -84,6 +86,8 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.found(c)
 	case *Mark:
 		return Result{}, nil
+	case *SetDispatch:
+		return m.setDispatch(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

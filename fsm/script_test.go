@@ -156,6 +156,8 @@ func (s *script) command(words []string) string {
 		return s.apply(&Step{})
 	case "mark":
 		return s.apply(&Mark{})
+	case "dispatch":
+		return s.apply(&SetDispatch{Paused: words[1] == "pause"})
 	case "found":
 		return s.apply(&Found{ClusterID: member.ID{words[1][0]}})
 	case "member":

@@ -63,6 +63,8 @@ type Status struct {
 	Members       []Member `json:"members"`
 	LastMark      *Mark    `json:"last_mark,omitempty"`
 	Version       string   `json:"version"`
+	// DispatchPaused: claims get nothing, as far as this node knows.
+	DispatchPaused bool `json:"dispatch_paused"`
 }
 
 // Mark is a node's state hash at the index of a mark command.

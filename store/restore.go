@@ -11,6 +11,7 @@ import (
 	"github.com/linxGnu/grocksdb"
 
 	"github.com/haiku-queue/haiku/snapshot"
+	"github.com/haiku-queue/haiku/task"
 )
 
 // Restore replaces the whole database by the one in a checkpoint stream. The stream is written to a new directory,
@@ -32,6 +33,33 @@ func (s *Store) Restore(r io.Reader) error {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
+}
+
+// Unpack makes a store of its own from a checkpoint stream, in cfg.Dir, which must not be a store yet, and opens it. It is
+// checked as by Restore. After an error the directory is not a store.
+func Unpack(cfg Config, r io.Reader) (_ *Store, err error) {
+	if err := cfg.Validate(); err != nil {
+		return nil, err
+	}
+	if _, err := readCurrent(cfg.Dir); !errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("unpack: %w: %s is a store already (%w)", task.ErrConflict, cfg.Dir, err)
+	}
+	if err := os.MkdirAll(cfg.Dir, 0o700); err != nil {
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	s := newStore(cfg)
+	d, err := s.unpack(r, filepath.Join(cfg.Dir, firstDB))
+	if err == nil {
+		if err = writeCurrent(cfg.Dir, firstDB); err != nil {
+			d.close()
+		}
+	}
+	if err != nil {
+		s.cache.Destroy()
+		return nil, fmt.Errorf("unpack: %w", err)
+	}
+	s.start(d)
+	return s, nil
 }
 
 // nextName is the name that follows the current database's.

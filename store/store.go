@@ -33,18 +33,28 @@ func Open(cfg Config) (*Store, error) {
 	if err := cfg.Validate(); err != nil {
 		return nil, err
 	}
-	s := &Store{cfg: cfg, cache: grocksdb.NewLRUCache(cfg.BlockCacheBytes), stop: make(chan struct{})}
+	s := newStore(cfg)
 	d, err := s.openCurrent()
 	if err != nil {
 		s.cache.Destroy()
 		return nil, fmt.Errorf("open store: %w", err)
 	}
+	s.start(d)
+	return s, nil
+}
+
+// newStore makes a store without a database.
+func newStore(cfg Config) *Store {
+	return &Store{cfg: cfg, cache: grocksdb.NewLRUCache(cfg.BlockCacheBytes), stop: make(chan struct{})}
+}
+
+// start serves from a database that was just opened.
+func (s *Store) start(d *database) {
 	s.d = d
-	if cfg.WALSyncMode == 2 && !cfg.ReadOnly {
+	if s.cfg.WALSyncMode == 2 && !s.cfg.ReadOnly {
 		s.done.Add(1)
 		go s.syncPeriodically()
 	}
-	return s, nil
 }
 
 // openCurrent opens the database that the marker names, or makes the first one.

@@ -141,4 +141,6 @@ type Stats struct {
 	Total        QueueCounts   `json:"total"` // Queue and Type empty
 	Queues       []QueueCounts `json:"queues"`
 	AppliedIndex uint64        `json:"applied_index"`
+	// DispatchPaused: claims get nothing, whatever is ready.
+	DispatchPaused bool `json:"dispatch_paused"`
 }

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"context"
+	"io"
 	"time"
 
 	"github.com/haiku-queue/haiku/member"
@@ -41,8 +42,8 @@ type Broker interface {
 	IsMember(id member.ID) bool
 }
 
-// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave and Adopt concern the
-// node that gets them; the others are for the leader.
+// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave, Adopt and SaveSnapshot
+// concern the node that gets them; the others are for the leader.
 type Admin interface {
 	Status(ctx context.Context) (member.Status, error)
 	Mark(ctx context.Context) (uint64, error)
@@ -51,6 +52,10 @@ type Admin interface {
 	Leave(ctx context.Context) error
 	Transfer(ctx context.Context, to member.ID) (leader string, err error)
 	Adopt(ctx context.Context, addresses []string) error
+	// SaveSnapshot opens a snapshot of this node's state once it has applied Raft's log up to an index, and says how many
+	// bytes it has. A read may take long at its end; it fails when ctx ends.
+	SaveSnapshot(ctx context.Context, minIndex uint64) (r io.ReadCloser, size int64, err error)
+	SetDispatch(ctx context.Context, paused bool) error
 }
 
 // Identity is who this node is, as its answer to a Hello says.

@@ -48,6 +48,7 @@ type conn struct {
 
 	client   wire.Greeting // set by the handshake, constant afterwards
 	presence presence
+	saving   saving
 	relay    relay
 
 	mu       sync.Mutex
@@ -69,7 +70,7 @@ func newConn(s *Server, nc net.Conn, r io.Reader) *conn {
 		log:   s.log.With("client", nc.RemoteAddr().String()),
 		bytes: budget{limit: s.limits.ConnBytes}, bulk: make(chan struct{}, bulkReads),
 		inWork: make(map[uint32]bool),
-		bulky:  make(map[uint32][]int64), quiet: make(chan struct{}), gone: make(chan struct{}),
+		saving: saving{idle: savingIdle}, bulky: make(map[uint32][]int64), quiet: make(chan struct{}), gone: make(chan struct{}),
 	}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	c.waits, c.endWaits = context.WithCancelCause(c.ctx)
@@ -128,6 +129,7 @@ func (c *conn) end(why error) {
 	c.cancel(cause)
 	c.relay.close()
 	c.requests.Wait()
+	c.saving.close()
 	c.endPresence()
 	if refused {
 		c.nack(r.requestID, r.err, 0)

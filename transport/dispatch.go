@@ -41,6 +41,10 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.mark(f)
 	case wire.Adopt:
 		return c.adopt(f)
+	case wire.SaveSnapshot:
+		return c.saveSnapshot(f)
+	case wire.SetDispatch:
+		return c.setDispatch(f)
 	}
 	return nil, fmt.Errorf("%w: %s", task.ErrUnknownType, f.Type)
 }

@@ -89,3 +89,26 @@ func (c *conn) adopt(f wire.Frame) (wire.Message, error) {
 	}
 	return new(wirepb.AdoptReply), c.s.admin.Adopt(c.ctx, addresses)
 }
+
+func (c *conn) setDispatch(f wire.Frame) (wire.Message, error) {
+	var m wirepb.SetDispatchRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	return new(wirepb.SetDispatchReply), c.s.admin.SetDispatch(c.ctx, m.Paused)
+}
+
+func (c *conn) saveSnapshot(f wire.Frame) (wire.Message, error) {
+	var m wirepb.SaveSnapshotRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	if err := c.enterBulk(f.RequestID, snapshotPiece); err != nil {
+		return nil, err
+	}
+	data, size, err := c.saving.next(c.ctx, c.s.admin, m.Offset, m.MinIndex)
+	if err != nil {
+		return nil, err
+	}
+	return &wirepb.SaveSnapshotReply{Data: data, Size: uint64(size)}, nil
+}

@@ -3,6 +3,7 @@ package transport
 import (
 	"context"
 	"fmt"
+	"io"
 	"slices"
 	"sync"
 
@@ -178,7 +179,21 @@ func (b *fakeBroker) IsMember(id member.ID) bool {
 }
 
 // fakeAdmin answers with what it was asked.
-type fakeAdmin struct{ name string }
+type fakeAdmin struct {
+	name string
+	save func(ctx context.Context, minIndex uint64) (io.ReadCloser, int64, error)
+}
+
+func (a *fakeAdmin) SaveSnapshot(ctx context.Context, minIndex uint64) (io.ReadCloser, int64, error) {
+	if a.save != nil {
+		return a.save(ctx, minIndex)
+	}
+	return nil, 0, fmt.Errorf("%w: %s at %d", task.ErrTimeout, a.name, minIndex)
+}
+
+func (a *fakeAdmin) SetDispatch(_ context.Context, paused bool) error {
+	return fmt.Errorf("%w: paused %t", task.ErrConflict, paused)
+}
 
 func (a *fakeAdmin) Status(context.Context) (member.Status, error) {
 	return member.Status{NodeName: a.name, State: "leader", Term: 3}, nil

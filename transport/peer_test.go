@@ -70,7 +70,7 @@ func serve(s *Server, n byte, b *fakeBroker) {
 	s.Serve(Identity{
 		NodeID: member.ID{n}, ClusterID: cluster, NodeName: name, Version: "test", HeartbeatInterval: 10 * time.Second,
 		MinLease: 6 * time.Second, Advertise: s.Addr().String(),
-	}, b, &fakeAdmin{name})
+	}, b, &fakeAdmin{name: name})
 }
 
 // peer is a client that speaks frames.

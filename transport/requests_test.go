@@ -177,6 +177,8 @@ func TestAdminRequests(t *testing.T) {
 	p.nack(p.send(wire.Leave, new(wirepb.LeaveRequest)), task.ErrNotAllowed)
 	p.nack(p.send(wire.Adopt, &wirepb.AdoptRequest{Addresses: []string{"a:1"}}), task.ErrConflict)
 	p.nack(p.send(wire.Adopt, new(wirepb.AdoptRequest)), task.ErrInvalid)
+	p.nack(p.send(wire.SaveSnapshot, &wirepb.SaveSnapshotRequest{MinIndex: 5}), task.ErrTimeout)
+	p.nack(p.send(wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: true}), task.ErrConflict)
 }
 
 func TestInternalErrorsStayInside(t *testing.T) {

@@ -43,7 +43,7 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 		return true, nil
 	}
 	switch f.Type {
-	case wire.ClusterStatus, wire.Leave, wire.Adopt:
+	case wire.ClusterStatus, wire.Leave, wire.Adopt, wire.SaveSnapshot:
 		return true, nil
 	case wire.QueryStatus:
 		var q wirepb.QueryRequest

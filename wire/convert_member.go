@@ -74,7 +74,7 @@ func StatusToPB(s *member.Status) (*wirepb.ClusterStatusReply, error) {
 	p := &wirepb.ClusterStatusReply{
 		ClusterId: bytesOf(s.ClusterID), NodeId: bytesOf(s.NodeID), NodeName: s.NodeName, Role: s.State, Term: s.Term,
 		CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex, LeaderAddress: s.LeaderAddress, LastMark: mark,
-		ServerVersion: s.Version,
+		ServerVersion: s.Version, DispatchPaused: s.DispatchPaused,
 	}
 	for i := range s.Members {
 		p.Members = append(p.Members, MemberToPB(&s.Members[i]))
@@ -87,6 +87,7 @@ func StatusFromPB(p *wirepb.ClusterStatusReply) (member.Status, error) {
 	s := member.Status{
 		NodeName: p.GetNodeName(), State: p.GetRole(), Term: p.GetTerm(), CommitIndex: p.GetCommitIndex(),
 		AppliedIndex: p.GetAppliedIndex(), LeaderAddress: p.GetLeaderAddress(), Version: p.GetServerVersion(),
+		DispatchPaused: p.GetDispatchPaused(),
 	}
 	var err error
 	if s.ClusterID, err = MemberIDFromPB("cluster_id", p.GetClusterId()); err != nil {

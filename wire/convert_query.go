@@ -85,7 +85,7 @@ func PageFromPB(p *wirepb.ListReply) (page task.Page, err error) {
 
 // StatsToPB says counts on the wire.
 func StatsToPB(s *task.Stats) *wirepb.StatsReply {
-	p := &wirepb.StatsReply{Total: countsToPB(&s.Total), AppliedIndex: s.AppliedIndex}
+	p := &wirepb.StatsReply{Total: countsToPB(&s.Total), AppliedIndex: s.AppliedIndex, DispatchPaused: s.DispatchPaused}
 	for i := range s.Queues {
 		p.Queues = append(p.Queues, countsToPB(&s.Queues[i]))
 	}
@@ -94,7 +94,7 @@ func StatsToPB(s *task.Stats) *wirepb.StatsReply {
 
 // StatsFromPB reads counts.
 func StatsFromPB(p *wirepb.StatsReply) task.Stats {
-	s := task.Stats{Total: countsFromPB(p.GetTotal()), AppliedIndex: p.GetAppliedIndex()}
+	s := task.Stats{Total: countsFromPB(p.GetTotal()), AppliedIndex: p.GetAppliedIndex(), DispatchPaused: p.GetDispatchPaused()}
 	for _, c := range p.GetQueues() {
 		s.Queues = append(s.Queues, countsFromPB(c))
 	}

@@ -174,7 +174,7 @@ func readGoldens() map[string][]golden {
 		"GetStats": {
 			{"from any node", true, GetStats, 13, &wirepb.StatsRequest{Stale: true}},
 			{"one queue and type", false, Ack, 13, StatsToPB(&task.Stats{Total: total, Queues: []task.QueueCounts{counts},
-				AppliedIndex: 1000})},
+				AppliedIndex: 1000, DispatchPaused: true})},
 		},
 	}
 }
@@ -185,7 +185,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 	status, err := StatusToPB(&member.Status{ClusterID: goldenTown, NodeID: goldenNode, NodeName: "n1", State: "leader",
 		Term: 3, CommitIndex: 12,
 		AppliedIndex: 11, LeaderAddress: "10.0.0.1:7420", Members: []member.Member{node}, LastMark: &member.Mark{Index: 9,
-			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0"})
+			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0", DispatchPaused: true})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -217,6 +217,14 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		"Mark": {{"", true, Mark, 19, &wirepb.MarkRequest{}}, {"", false, Ack, 19, &wirepb.MarkReply{Index: 1001}}},
 		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420", "10.0.0.2:7420"}}}, {"",
 			false, Ack, 20, &wirepb.AdoptReply{}}},
+		"SaveSnapshot": {
+			{"begin a snapshot that holds what was applied up to entry 1000", true, SaveSnapshot, 21,
+				&wirepb.SaveSnapshotRequest{MinIndex: 1000}},
+			{"its first bytes", false, Ack, 21, &wirepb.SaveSnapshotReply{Data: []byte("HAIKUSNP"), Size: 123456}},
+			{"go on", true, SaveSnapshot, 22, &wirepb.SaveSnapshotRequest{Offset: 8}},
+		},
+		"SetDispatch": {{"", true, SetDispatch, 23, &wirepb.SetDispatchRequest{Paused: true}}, {"", false, Ack, 23,
+			&wirepb.SetDispatchReply{}}},
 	}
 }
 

@@ -90,6 +90,10 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.MarkRequest)
 	case Adopt:
 		return new(wirepb.AdoptRequest)
+	case SaveSnapshot:
+		return new(wirepb.SaveSnapshotRequest)
+	case SetDispatch:
+		return new(wirepb.SetDispatchRequest)
 	}
 	return nil
 }
@@ -129,6 +133,10 @@ func NewReply(t Type) Message {
 		return new(wirepb.MarkReply)
 	case Adopt:
 		return new(wirepb.AdoptReply)
+	case SaveSnapshot:
+		return new(wirepb.SaveSnapshotReply)
+	case SetDispatch:
+		return new(wirepb.SetDispatchReply)
 	}
 	return nil
 }

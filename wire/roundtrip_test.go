@@ -140,7 +140,8 @@ func throughMember(m Message) (Message, error) {
 		addresses, err := AddressesFromPB(m)
 		return &wirepb.AdoptRequest{Addresses: addresses}, err
 	case *wirepb.StatsRequest, *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
-		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply:
+		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply,
+		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply:
 		return m, nil
 	}
 	return nil, fmt.Errorf("%w: no conversion of %T is tested", task.ErrInternal, m)

@@ -16,7 +16,8 @@ import (
 
 func (a *app) clusterCommand() *cobra.Command {
 	return a.group("cluster", "Show and change the nodes of a cluster",
-		a.statusCommand(), a.membersCommand(), a.joinCommand(), a.leaveCommand(), a.removeCommand(), a.transferCommand())
+		a.statusCommand(), a.membersCommand(), a.joinCommand(), a.leaveCommand(), a.removeCommand(), a.transferCommand(),
+		a.pauseCommand(), a.resumeCommand())
 }
 
 func (a *app) statusCommand() *cobra.Command {
@@ -47,6 +48,9 @@ func writeStatus(w io.Writer, s *member.Status) {
 	row(w, "committed:", s.CommitIndex)
 	row(w, "applied:", s.AppliedIndex)
 	row(w, "members:", len(s.Members))
+	if s.DispatchPaused {
+		row(w, "dispatch:", "paused")
+	}
 	row(w, "version:", s.Version)
 	if s.LastMark != nil {
 		row(w, "last mark:", fmt.Sprintf("state %s at index %d", s.LastMark.StateHash, s.LastMark.Index))

@@ -22,6 +22,9 @@ func (a *app) statsCommand() *cobra.Command {
 				if stats.Queues == nil {
 					stats.Queues = []task.QueueCounts{}
 				}
+				if stats.DispatchPaused {
+					a.say("No task is handed out: haiku cluster resume")
+				}
 				return a.print(stats, func(w io.Writer) { writeStats(w, &stats) })
 			})
 		},

@@ -999,6 +999,50 @@ func (*Mark) Descriptor() ([]byte, []int) {
 	return file_command_proto_rawDescGZIP(), []int{14}
 }
 
+type SetDispatch struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDispatch) Reset() {
+	*x = SetDispatch{}
+	mi := &file_command_proto_msgTypes[15]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDispatch) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDispatch) ProtoMessage() {}
+
+func (x *SetDispatch) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[15]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDispatch.ProtoReflect.Descriptor instead.
+func (*SetDispatch) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{15}
+}
+
+func (x *SetDispatch) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -1080,7 +1124,9 @@ const file_command_proto_rawDesc = "" +
 	"\x05Found\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\"\x06\n" +
-	"\x04MarkB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\x04Mark\"%\n" +
+	"\vSetDispatch\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06pausedB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -1094,7 +1140,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 15)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 16)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),       // 0: haiku.command.v1.Header
 	(*Spec)(nil),         // 1: haiku.command.v1.Spec
@@ -1111,6 +1157,7 @@ var file_command_proto_goTypes = []any{
 	(*RemoveMember)(nil), // 12: haiku.command.v1.RemoveMember
 	(*Found)(nil),        // 13: haiku.command.v1.Found
 	(*Mark)(nil),         // 14: haiku.command.v1.Mark
+	(*SetDispatch)(nil),  // 15: haiku.command.v1.SetDispatch
 }
 var file_command_proto_depIdxs = []int32{
 	0, // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -1136,7 +1183,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   15,
+			NumMessages:   16,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -2438,12 +2438,13 @@ func (x *QueueCounts) GetCancelled() uint64 {
 }
 
 type StatsReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Total         *QueueCounts           `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
-	Queues        []*QueueCounts         `protobuf:"bytes,2,rep,name=queues,proto3" json:"queues,omitempty"`
-	AppliedIndex  uint64                 `protobuf:"varint,3,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	Total          *QueueCounts           `protobuf:"bytes,1,opt,name=total,proto3" json:"total,omitempty"`
+	Queues         []*QueueCounts         `protobuf:"bytes,2,rep,name=queues,proto3" json:"queues,omitempty"`
+	AppliedIndex   uint64                 `protobuf:"varint,3,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	DispatchPaused bool                   `protobuf:"varint,4,opt,name=dispatch_paused,json=dispatchPaused,proto3" json:"dispatch_paused,omitempty"` // claims get nothing
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *StatsReply) Reset() {
@@ -2495,6 +2496,13 @@ func (x *StatsReply) GetAppliedIndex() uint64 {
 		return x.AppliedIndex
 	}
 	return 0
+}
+
+func (x *StatsReply) GetDispatchPaused() bool {
+	if x != nil {
+		return x.DispatchPaused
+	}
+	return false
 }
 
 // Push is sent by the server with request id 0.
@@ -2679,20 +2687,21 @@ func (*ClusterStatusRequest) Descriptor() ([]byte, []int) {
 }
 
 type ClusterStatusReply struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	ClusterId     []byte                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
-	NodeId        []byte                 `protobuf:"bytes,2,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
-	NodeName      string                 `protobuf:"bytes,3,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
-	Role          string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"` // leader, follower or candidate
-	Term          uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`
-	CommitIndex   uint64                 `protobuf:"varint,6,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
-	AppliedIndex  uint64                 `protobuf:"varint,7,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
-	LeaderAddress string                 `protobuf:"bytes,8,opt,name=leader_address,json=leaderAddress,proto3" json:"leader_address,omitempty"`
-	Members       []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
-	LastMark      *Mark                  `protobuf:"bytes,10,opt,name=last_mark,json=lastMark,proto3" json:"last_mark,omitempty"`
-	ServerVersion string                 `protobuf:"bytes,11,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state          protoimpl.MessageState `protogen:"open.v1"`
+	ClusterId      []byte                 `protobuf:"bytes,1,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`
+	NodeId         []byte                 `protobuf:"bytes,2,opt,name=node_id,json=nodeId,proto3" json:"node_id,omitempty"`
+	NodeName       string                 `protobuf:"bytes,3,opt,name=node_name,json=nodeName,proto3" json:"node_name,omitempty"`
+	Role           string                 `protobuf:"bytes,4,opt,name=role,proto3" json:"role,omitempty"` // leader, follower or candidate
+	Term           uint64                 `protobuf:"varint,5,opt,name=term,proto3" json:"term,omitempty"`
+	CommitIndex    uint64                 `protobuf:"varint,6,opt,name=commit_index,json=commitIndex,proto3" json:"commit_index,omitempty"`
+	AppliedIndex   uint64                 `protobuf:"varint,7,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"`
+	LeaderAddress  string                 `protobuf:"bytes,8,opt,name=leader_address,json=leaderAddress,proto3" json:"leader_address,omitempty"`
+	Members        []*Member              `protobuf:"bytes,9,rep,name=members,proto3" json:"members,omitempty"`
+	LastMark       *Mark                  `protobuf:"bytes,10,opt,name=last_mark,json=lastMark,proto3" json:"last_mark,omitempty"`
+	ServerVersion  string                 `protobuf:"bytes,11,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
+	DispatchPaused bool                   `protobuf:"varint,12,opt,name=dispatch_paused,json=dispatchPaused,proto3" json:"dispatch_paused,omitempty"` // claims get nothing
+	unknownFields  protoimpl.UnknownFields
+	sizeCache      protoimpl.SizeCache
 }
 
 func (x *ClusterStatusReply) Reset() {
@@ -2800,6 +2809,13 @@ func (x *ClusterStatusReply) GetServerVersion() string {
 		return x.ServerVersion
 	}
 	return ""
+}
+
+func (x *ClusterStatusReply) GetDispatchPaused() bool {
+	if x != nil {
+		return x.DispatchPaused
+	}
+	return false
 }
 
 // Mark is one node's state hash at the index of a mark command.
@@ -3374,6 +3390,192 @@ func (*AdoptReply) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
+// SaveSnapshotRequest asks the node that gets it for the next piece of a snapshot of its state.
+type SaveSnapshotRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Offset        uint64                 `protobuf:"varint,1,opt,name=offset,proto3" json:"offset,omitempty"`                     // 0 begins a snapshot, then the end of the piece before
+	MinIndex      uint64                 `protobuf:"varint,2,opt,name=min_index,json=minIndex,proto3" json:"min_index,omitempty"` // with offset 0: wait until the node has applied the log up to here
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveSnapshotRequest) Reset() {
+	*x = SaveSnapshotRequest{}
+	mi := &file_wire_proto_msgTypes[48]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveSnapshotRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveSnapshotRequest) ProtoMessage() {}
+
+func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[48]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
+func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{48}
+}
+
+func (x *SaveSnapshotRequest) GetOffset() uint64 {
+	if x != nil {
+		return x.Offset
+	}
+	return 0
+}
+
+func (x *SaveSnapshotRequest) GetMinIndex() uint64 {
+	if x != nil {
+		return x.MinIndex
+	}
+	return 0
+}
+
+type SaveSnapshotReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Data          []byte                 `protobuf:"bytes,1,opt,name=data,proto3" json:"data,omitempty"`
+	Size          uint64                 `protobuf:"varint,2,opt,name=size,proto3" json:"size,omitempty"` // bytes of the whole snapshot
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SaveSnapshotReply) Reset() {
+	*x = SaveSnapshotReply{}
+	mi := &file_wire_proto_msgTypes[49]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SaveSnapshotReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SaveSnapshotReply) ProtoMessage() {}
+
+func (x *SaveSnapshotReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[49]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SaveSnapshotReply.ProtoReflect.Descriptor instead.
+func (*SaveSnapshotReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{49}
+}
+
+func (x *SaveSnapshotReply) GetData() []byte {
+	if x != nil {
+		return x.Data
+	}
+	return nil
+}
+
+func (x *SaveSnapshotReply) GetSize() uint64 {
+	if x != nil {
+		return x.Size
+	}
+	return 0
+}
+
+// SetDispatchRequest stops or resumes the handing out of tasks to all workers.
+type SetDispatchRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Paused        bool                   `protobuf:"varint,1,opt,name=paused,proto3" json:"paused,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDispatchRequest) Reset() {
+	*x = SetDispatchRequest{}
+	mi := &file_wire_proto_msgTypes[50]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDispatchRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDispatchRequest) ProtoMessage() {}
+
+func (x *SetDispatchRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[50]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDispatchRequest.ProtoReflect.Descriptor instead.
+func (*SetDispatchRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{50}
+}
+
+func (x *SetDispatchRequest) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+type SetDispatchReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetDispatchReply) Reset() {
+	*x = SetDispatchReply{}
+	mi := &file_wire_proto_msgTypes[51]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetDispatchReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetDispatchReply) ProtoMessage() {}
+
+func (x *SetDispatchReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[51]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetDispatchReply.ProtoReflect.Descriptor instead.
+func (*SetDispatchReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{51}
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -3607,12 +3809,13 @@ const file_wire_proto_rawDesc = "" +
 	"\vdead_letter\x18\n" +
 	" \x01(\x04R\n" +
 	"deadLetter\x12\x1c\n" +
-	"\tcancelled\x18\v \x01(\x04R\tcancelled\"\x97\x01\n" +
+	"\tcancelled\x18\v \x01(\x04R\tcancelled\"\xc0\x01\n" +
 	"\n" +
 	"StatsReply\x120\n" +
 	"\x05total\x18\x01 \x01(\v2\x1a.haiku.wire.v1.QueueCountsR\x05total\x122\n" +
 	"\x06queues\x18\x02 \x03(\v2\x1a.haiku.wire.v1.QueueCountsR\x06queues\x12#\n" +
-	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\"4\n" +
+	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\x12'\n" +
+	"\x0fdispatch_paused\x18\x04 \x01(\bR\x0edispatchPaused\"4\n" +
 	"\x04Push\x12\x16\n" +
 	"\x06cancel\x18\x01 \x03(\fR\x06cancel\x12\x14\n" +
 	"\x05drain\x18\x02 \x01(\bR\x05drain\"\xc7\x01\n" +
@@ -3624,7 +3827,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06leader\x18\x05 \x01(\bR\x06leader\x12\x14\n" +
 	"\x05voter\x18\x06 \x01(\bR\x05voter\x12.\n" +
 	"\x13max_command_version\x18\a \x01(\rR\x11maxCommandVersion\"\x16\n" +
-	"\x14ClusterStatusRequest\"\x8a\x03\n" +
+	"\x14ClusterStatusRequest\"\xb3\x03\n" +
 	"\x12ClusterStatusReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12\x17\n" +
@@ -3638,7 +3841,8 @@ const file_wire_proto_rawDesc = "" +
 	"\amembers\x18\t \x03(\v2\x15.haiku.wire.v1.MemberR\amembers\x120\n" +
 	"\tlast_mark\x18\n" +
 	" \x01(\v2\x13.haiku.wire.v1.MarkR\blastMark\x12%\n" +
-	"\x0eserver_version\x18\v \x01(\tR\rserverVersion\";\n" +
+	"\x0eserver_version\x18\v \x01(\tR\rserverVersion\x12'\n" +
+	"\x0fdispatch_paused\x18\f \x01(\bR\x0edispatchPaused\";\n" +
 	"\x04Mark\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1d\n" +
 	"\n" +
@@ -3668,7 +3872,16 @@ const file_wire_proto_rawDesc = "" +
 	"\fAdoptRequest\x12\x1c\n" +
 	"\taddresses\x18\x01 \x03(\tR\taddresses\"\f\n" +
 	"\n" +
-	"AdoptReplyB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
+	"AdoptReply\"J\n" +
+	"\x13SaveSnapshotRequest\x12\x16\n" +
+	"\x06offset\x18\x01 \x01(\x04R\x06offset\x12\x1b\n" +
+	"\tmin_index\x18\x02 \x01(\x04R\bminIndex\";\n" +
+	"\x11SaveSnapshotReply\x12\x12\n" +
+	"\x04data\x18\x01 \x01(\fR\x04data\x12\x12\n" +
+	"\x04size\x18\x02 \x01(\x04R\x04size\",\n" +
+	"\x12SetDispatchRequest\x12\x16\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\"\x12\n" +
+	"\x10SetDispatchReplyB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -3682,7 +3895,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 48)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
@@ -3732,6 +3945,10 @@ var file_wire_proto_goTypes = []any{
 	(*TransferReply)(nil),        // 45: haiku.wire.v1.TransferReply
 	(*AdoptRequest)(nil),         // 46: haiku.wire.v1.AdoptRequest
 	(*AdoptReply)(nil),           // 47: haiku.wire.v1.AdoptReply
+	(*SaveSnapshotRequest)(nil),  // 48: haiku.wire.v1.SaveSnapshotRequest
+	(*SaveSnapshotReply)(nil),    // 49: haiku.wire.v1.SaveSnapshotReply
+	(*SetDispatchRequest)(nil),   // 50: haiku.wire.v1.SetDispatchRequest
+	(*SetDispatchReply)(nil),     // 51: haiku.wire.v1.SetDispatchReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -3780,7 +3997,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   48,
+			NumMessages:   52,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
