@@ -115,7 +115,11 @@ func (c *liveCluster) anyLeader() *Node {
 // TestEmptyNodeJoinsAfterTheLogWasCut: the log of an idle cluster begins after its first entry, so a fourth node can only
 // come by a streamed checkpoint; with big payloads among the tasks.
 func TestEmptyNodeJoinsAfterTheLogWasCut(t *testing.T) {
-	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs = 1 })
+	bothKinds(t, emptyNodeJoinsAfterTheLogWasCut)
+}
+
+func emptyNodeJoinsAfterTheLogWasCut(t *testing.T, kind LogKind) {
+	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs, cfg.LogStore = 1, kind })
 	acked := c.submit(50)
 	big := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, largePayload)}
 	c.mustSubmit(big)
@@ -151,7 +155,11 @@ func TestEmptyNodeJoinsAfterTheLogWasCut(t *testing.T) {
 
 // TestSlowFollowerIsCaughtUpByACheckpoint: a node that was away while the log was cut gets the state streamed.
 func TestSlowFollowerIsCaughtUpByACheckpoint(t *testing.T) {
-	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs = 1 })
+	bothKinds(t, slowFollowerIsCaughtUpByACheckpoint)
+}
+
+func slowFollowerIsCaughtUpByACheckpoint(t *testing.T, kind LogKind) {
+	c := startCluster(t, 3, func(cfg *Config) { cfg.TrailingLogs, cfg.LogStore = 1, kind })
 	acked := c.submit(10)
 	away := c.followers()[0]
 	c.crash(away)

@@ -23,6 +23,7 @@ type Config struct {
 	DBPath    string       // of the database: a place of its own below Dir, or an absolute path; see Dir.storePath
 	Logger    *slog.Logger
 
+	LogStore           LogKind       // what keeps Raft's log
 	HeartbeatTimeout   time.Duration // a follower without word from a leader for this long stands for election
 	ElectionTimeout    time.Duration // of a candidate
 	LeaderLeaseTimeout time.Duration // a leader without a majority for this long steps down
@@ -45,6 +46,7 @@ func Default() Config {
 		Store:            store.Default(),
 		DBPath:           defaultDBPath,
 		Logger:           slog.Default(),
+		LogStore:         LogBolt,
 		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
 		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,
 		StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second, DedupWindow: task.DefaultDedup,

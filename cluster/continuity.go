@@ -52,7 +52,7 @@ func checkContinuity(log raft.LogStore, votes raft.StableStore, applied store.Ap
 		return nil
 	}
 	term, err := votes.GetUint64(keyCurrentTerm)
-	if err != nil && err.Error() != "not found" { // raft-boltdb has no better sign
+	if err != nil && err.Error() != "not found" { // raft-boltdb has no better sign; raft-wal says 0
 		return err
 	}
 	if term < applied.Term {

@@ -17,10 +17,10 @@ import (
 // contradicted is a cluster whose old leader was cut off, wrote entries that nobody else has, and finds the others with
 // a log that no longer reaches back to where both agree. It returns the last entry that all have and the last of the
 // old leader.
-func contradicted(t *testing.T, lonely, acknowledged int) (c *liveCluster, tasks []task.ID, old *testNode, agreed, last uint64) {
+func contradicted(t *testing.T, kind LogKind, lonely, acknowledged int) (c *liveCluster, tasks []task.ID, old *testNode, agreed, last uint64) {
 	c = startCluster(t, 3, func(cfg *Config) {
 		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 2*time.Second, 2*time.Second, 2*time.Second
-		cfg.TrailingLogs = 1
+		cfg.TrailingLogs, cfg.LogStore = 1, kind
 	})
 	tasks = c.submit(10)
 	old = c.leader()
@@ -58,7 +58,11 @@ func contradicted(t *testing.T, lonely, acknowledged int) (c *liveCluster, tasks
 // TestSnapshotBeyondAContradictingLogClearsIt: what the old leader wrote alone must not stay in its log below the
 // snapshot, or it could hand it to a follower later.
 func TestSnapshotBeyondAContradictingLogClearsIt(t *testing.T) {
-	c, tasks, old, agreed, last := contradicted(t, 5, 40)
+	bothKinds(t, snapshotBeyondAContradictingLogClearsIt)
+}
+
+func snapshotBeyondAContradictingLogClearsIt(t *testing.T, kind LogKind) {
+	c, tasks, old, agreed, last := contradicted(t, kind, 5, 40)
 	c.net.heal()
 	eventually(t, "the old leader has caught up", func() bool { return old.AppliedIndex() >= c.leader().AppliedIndex() })
 	eventually(t, fmt.Sprintf("entries %d to %d, which are of another past, are gone", agreed+1, last), func() bool {
@@ -77,7 +81,11 @@ func TestSnapshotBeyondAContradictingLogClearsIt(t *testing.T) {
 // TestSnapshotWithinAContradictingLogNeedsAFreshStart: Raft would reject what follows and be sent snapshots for ever
 // (hashicorp/raft#697). The node ends instead, and finds its place when it starts again.
 func TestSnapshotWithinAContradictingLogNeedsAFreshStart(t *testing.T) {
-	c, tasks, old, agreed, last := contradicted(t, 60, 5)
+	bothKinds(t, snapshotWithinAContradictingLogNeedsAFreshStart)
+}
+
+func snapshotWithinAContradictingLogNeedsAFreshStart(t *testing.T, kind LogKind) {
+	c, tasks, old, agreed, last := contradicted(t, kind, 60, 5)
 	c.net.heal()
 	select {
 	case err := <-old.Done():

@@ -83,6 +83,11 @@ func (e *logExtent) oldest() uint64 {
 	return e.first
 }
 
+// has reports whether there is an entry at an index.
+func (e *logExtent) has(index uint64) bool {
+	return e.oldest() <= index && index <= e.last() && index != 0
+}
+
 func (e *logExtent) push(index uint64, size int64) {
 	if len(e.sizes) == 0 {
 		e.first = index

@@ -1,35 +1,40 @@
 package cluster
 
 import (
-	"encoding/binary"
 	"errors"
 	"fmt"
-	"os"
+	"log/slog"
+	"path/filepath"
 	"sync"
-	"time"
 
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
-	"go.etcd.io/bbolt"
 )
 
 const (
 	logCacheBytes   = 32 << 20
 	minTrailingLogs = 64
 	maxTrailingSize = 1 << 30 // bytes of log kept for followers that lag
-	boltLockTimeout = 5 * time.Second
 )
 
 var errLogGap = errors.New("entries do not follow the last one")
 
-// logStore keeps Raft's log and votes in one bbolt file, fsynced with each write, and the newest entries in memory.
-// It fits raft.LogStore, raft.StableStore and raft.MonotonicLogStore; all methods may be called concurrently. Raft goes
-// on after an error of its storage, so each is reported to onFatal too, which has to end the process.
+// logFiles is where a log store keeps entries and votes, durably with each write: the file of raft-boltdb or the
+// directory of raft-wal. Entries are appended and deleted at either end alone.
+type logFiles interface {
+	raft.LogStore
+	raft.StableStore
+	Close() error
+}
+
+// logStore keeps Raft's log and votes in files of the kind that is configured, and the newest entries in memory. It
+// fits raft.LogStore, raft.StableStore and raft.MonotonicLogStore; all methods may be called concurrently. Raft goes on
+// after an error of its storage, so each is reported to onFatal too, which has to end the process.
 //
 // The entry at the index of the newest local snapshot is the anchor: it is kept however short the log is cut, because
 // Raft looks there, not at the snapshot, for the term of the entry before those it is sent (hashicorp/raft#697).
 type logStore struct {
-	bolt    *raftboltdb.BoltStore
+	files   logFiles
 	onFatal func(error)
 	writing *bracket // Raft's main loop
 	cutting *bracket // its snapshot loop too
@@ -49,60 +54,24 @@ var (
 	_ raft.MonotonicLogStore = (*logStore)(nil)
 )
 
-// openLogStore opens or makes the log in the file at path.
-func openLogStore(path string, w *watchdog, onFatal func(error)) (*logStore, error) {
-	extent, err := measureLog(path)
+// openLogStore opens or makes the log of a kind in a directory.
+func openLogStore(cfg logConfig) (*logStore, error) {
+	open := map[LogKind]func(string, *slog.Logger) (logFiles, logExtent, error){LogBolt: openBoltLog, LogWAL: openWALLog}[cfg.Kind]
+	if open == nil {
+		return nil, fmt.Errorf("open raft log: there is no kind %q", cfg.Kind)
+	}
+	files, extent, err := open(filepath.Join(cfg.Dir, cfg.Kind.fileName()), cfg.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("open raft log: %w", err)
 	}
-	bolt, err := raftboltdb.New(raftboltdb.Options{Path: path, BoltOptions: &bbolt.Options{
-		Timeout: boltLockTimeout, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	}})
-	if err != nil {
-		return nil, fmt.Errorf("open raft log: %w", err)
-	}
+	w := cfg.Watchdog
 	return &logStore{
-		bolt: bolt, onFatal: onFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
+		files: files, onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
 		cache: logCache{limit: logCacheBytes}, extent: extent,
 	}, nil
 }
 
-// measureLog reads which entries a log file holds. It touches no data of large entries. Pages that make no sense bbolt
-// answers with a panic.
-func measureLog(path string) (extent logExtent, err error) {
-	defer func() {
-		if p := recover(); p != nil {
-			err = fmt.Errorf("%w: %s: %v", ErrDirDamaged, path, p)
-		}
-	}()
-	if _, err := os.Stat(path); errors.Is(err, os.ErrNotExist) {
-		return extent, nil
-	}
-	db, err := bbolt.Open(path, 0o600, &bbolt.Options{Timeout: boltLockTimeout, ReadOnly: true})
-	if err != nil {
-		return extent, err
-	}
-	defer db.Close()
-	return extent, db.View(func(tx *bbolt.Tx) error {
-		logs := tx.Bucket([]byte("logs")) // raft-boltdb's name
-		if logs == nil {
-			return nil
-		}
-		return logs.ForEach(func(k, v []byte) error {
-			if len(k) != 8 {
-				return fmt.Errorf("a key of %d bytes", len(k))
-			}
-			index := binary.BigEndian.Uint64(k)
-			if last := extent.last(); last != 0 && index != last+1 {
-				return fmt.Errorf("%w: %d after %d", errLogGap, index, last)
-			}
-			extent.push(index, int64(len(v)))
-			return nil
-		})
-	})
-}
-
-// Close closes the file. It is idempotent.
+// Close closes the files. It is idempotent.
 func (s *logStore) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -113,7 +82,7 @@ func (s *logStore) Close() error {
 	}
 	s.writing.leave()
 	s.cutting.leave()
-	return s.bolt.Close()
+	return s.files.Close()
 }
 
 // failed passes an error on to Raft and, if it is one of storage, to onFatal.
@@ -145,15 +114,19 @@ func (s *logStore) LastIndex() (uint64, error) {
 	return s.extent.last(), nil
 }
 
-// GetLog reads one entry.
+// GetLog reads one entry. One that was deleted is not found, even where the files still have it.
 func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 	s.mu.RLock()
 	held := s.cache.get(index, l)
+	known := s.extent.has(index)
 	s.mu.RUnlock()
-	if held {
+	switch {
+	case held:
 		return nil
+	case !known:
+		return raft.ErrLogNotFound
 	}
-	return s.failed("read entry", s.bolt.GetLog(index, l))
+	return s.failed("read entry", s.files.GetLog(index, l))
 }
 
 // StoreLog appends one entry.
@@ -170,7 +143,7 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 		}
 		last = l.Index
 	}
-	if err := s.writing.run(func() error { return s.bolt.StoreLogs(logs) }); err != nil {
+	if err := s.writing.run(func() error { return s.files.StoreLogs(logs) }); err != nil {
 		return s.failed("store entries", err)
 	}
 	s.written.add(logs)
@@ -193,7 +166,7 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	if highest < lowest {
 		return nil
 	}
-	if err := s.cutting.run(func() error { return s.bolt.DeleteRange(lowest, highest) }); err != nil {
+	if err := s.cutting.run(func() error { return s.files.DeleteRange(lowest, highest) }); err != nil {
 		return s.failed("delete entries", err)
 	}
 	s.mu.Lock()
@@ -208,23 +181,23 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 
 // Set stores a value.
 func (s *logStore) Set(key, value []byte) error {
-	return s.failed("store vote", s.writing.run(func() error { return s.bolt.Set(key, value) }))
+	return s.failed("store vote", s.writing.run(func() error { return s.files.Set(key, value) }))
 }
 
 // SetUint64 stores a number.
 func (s *logStore) SetUint64(key []byte, value uint64) error {
-	return s.failed("store term", s.writing.run(func() error { return s.bolt.SetUint64(key, value) }))
+	return s.failed("store term", s.writing.run(func() error { return s.files.SetUint64(key, value) }))
 }
 
 // Get reads a value.
 func (s *logStore) Get(key []byte) ([]byte, error) {
-	value, err := s.bolt.Get(key)
+	value, err := s.files.Get(key)
 	return value, s.failed("read vote", err)
 }
 
 // GetUint64 reads a number.
 func (s *logStore) GetUint64(key []byte) (uint64, error) {
-	value, err := s.bolt.GetUint64(key)
+	value, err := s.files.GetUint64(key)
 	return value, s.failed("read term", err)
 }
 

@@ -23,9 +23,24 @@ func patient(t *testing.T) *watchdog {
 	return w
 }
 
-func openLog(t *testing.T, path string) *logStore {
+// bothKinds runs a test with each kind of log.
+func bothKinds(t *testing.T, test func(t *testing.T, kind LogKind)) {
+	for _, kind := range []LogKind{LogBolt, LogWAL} {
+		t.Run(string(kind), func(t *testing.T) { test(t, kind) })
+	}
+}
+
+// logIn is the configuration of a log in a directory; any error of storage fails the test.
+func logIn(t *testing.T, dir string, kind LogKind) logConfig {
 	t.Helper()
-	s, err := openLogStore(path, patient(t), func(err error) { t.Errorf("fatal: %v", err) })
+	return logConfig{
+		Dir: dir, Kind: kind, Watchdog: patient(t), Logger: quiet(), OnFatal: func(err error) { t.Errorf("fatal: %v", err) },
+	}
+}
+
+func openLog(t *testing.T, dir string, kind LogKind) *logStore {
+	t.Helper()
+	s, err := openLogStore(logIn(t, dir, kind))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -54,18 +69,18 @@ func holds(t *testing.T, s *logStore, first, last uint64) {
 	t.Helper()
 	f, err1 := s.FirstIndex()
 	l, err2 := s.LastIndex()
-	bf, err3 := s.bolt.FirstIndex()
-	bl, err4 := s.bolt.LastIndex()
+	bf, err3 := s.files.FirstIndex()
+	bl, err4 := s.files.LastIndex()
 	if err := errors.Join(err1, err2, err3, err4); err != nil || f != first || l != last || bf != first || bl != last {
-		t.Fatalf("holds %d to %d, the file %d to %d, want %d to %d: %v", f, l, bf, bl, first, last, err)
+		t.Fatalf("holds %d to %d, the files %d to %d, want %d to %d: %v", f, l, bf, bl, first, last, err)
 	}
 	for i := first; i <= last && i > 0; i++ {
 		var e, disk raft.Log
-		if err := errors.Join(s.GetLog(i, &e), s.bolt.GetLog(i, &disk)); err != nil {
+		if err := errors.Join(s.GetLog(i, &e), s.files.GetLog(i, &disk)); err != nil {
 			t.Fatalf("entry %d: %v", i, err)
 		}
 		if e.Index != i || disk.Index != i || e.Term != disk.Term || !bytes.Equal(e.Data, disk.Data) {
-			t.Fatalf("entry %d is %+v, in the file %+v", i, e, disk)
+			t.Fatalf("entry %d is %+v, in the files %+v", i, e, disk)
 		}
 	}
 	var e raft.Log
@@ -74,9 +89,11 @@ func holds(t *testing.T, s *logStore, first, last uint64) {
 	}
 }
 
-func TestLogSurvivesReopening(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "raft.db")
-	s := openLog(t, path)
+func TestLogSurvivesReopening(t *testing.T) { bothKinds(t, logSurvivesReopening) }
+
+func logSurvivesReopening(t *testing.T, kind LogKind) {
+	dir := t.TempDir()
+	s := openLog(t, dir, kind)
 	holds(t, s, 0, 0)
 	appendEntries(t, s, 1, 100, 1)
 	if err := errors.Join(s.SetUint64(keyCurrentTerm, 7), s.Set([]byte("LastVoteCand"), []byte("b"))); err != nil {
@@ -91,7 +108,7 @@ func TestLogSurvivesReopening(t *testing.T) {
 	if err := errors.Join(s.Close(), s.Close()); err != nil {
 		t.Fatal(err)
 	}
-	s = openLog(t, path)
+	s = openLog(t, dir, kind)
 	holds(t, s, 41, 95)
 	if term, err := s.GetUint64(keyCurrentTerm); err != nil || term != 7 {
 		t.Errorf("term %d: %v", term, err)
@@ -99,13 +116,15 @@ func TestLogSurvivesReopening(t *testing.T) {
 	if now := s.bytes(); now < held/2 || now > held*2 {
 		t.Errorf("the log held about %d bytes, after reopening %d", held, now)
 	}
-	if _, err := s.Get([]byte("nothing")); err == nil || err.Error() != "not found" {
-		t.Errorf("Raft wants the text %q, got %v", "not found", err)
+	if value, err := s.Get([]byte("nothing")); value != nil || err != nil && err.Error() != "not found" {
+		t.Errorf("Raft wants nothing or the text %q, got %q, %v", "not found", value, err)
 	}
 }
 
-func TestLogCacheIsBoundedByBytes(t *testing.T) {
-	s := openLog(t, filepath.Join(t.TempDir(), "raft.db"))
+func TestLogCacheIsBoundedByBytes(t *testing.T) { bothKinds(t, logCacheIsBoundedByBytes) }
+
+func logCacheIsBoundedByBytes(t *testing.T, kind LogKind) {
+	s := openLog(t, t.TempDir(), kind)
 	s.cache.limit = 10_000
 	for i := uint64(1); i <= 50; i++ {
 		l := &raft.Log{Index: i, Term: 1, Data: bytes.Repeat([]byte{byte(i)}, 1000)}
@@ -141,8 +160,10 @@ func TestLogCacheIsBoundedByBytes(t *testing.T) {
 	}
 }
 
-func TestLogCountsItsBytes(t *testing.T) {
-	s := openLog(t, filepath.Join(t.TempDir(), "raft.db"))
+func TestLogCountsItsBytes(t *testing.T) { bothKinds(t, logCountsItsBytes) }
+
+func logCountsItsBytes(t *testing.T, kind LogKind) {
+	s := openLog(t, t.TempDir(), kind)
 	if got := s.trailing(50_000); got != 50_000 {
 		t.Errorf("an empty log keeps %d entries", got)
 	}
@@ -164,9 +185,13 @@ func TestLogCountsItsBytes(t *testing.T) {
 	}
 }
 
-func TestLogErrorsAreFatal(t *testing.T) {
+func TestLogErrorsAreFatal(t *testing.T) { bothKinds(t, logErrorsAreFatal) }
+
+func logErrorsAreFatal(t *testing.T, kind LogKind) {
 	var fatal []error
-	s, err := openLogStore(filepath.Join(t.TempDir(), "raft.db"), patient(t), func(err error) { fatal = append(fatal, err) })
+	cfg := logIn(t, t.TempDir(), kind)
+	cfg.OnFatal = func(err error) { fatal = append(fatal, err) }
+	s, err := openLogStore(cfg)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -175,7 +200,7 @@ func TestLogErrorsAreFatal(t *testing.T) {
 	if err := s.StoreLogs(entries(5, 5, 1)); !errors.Is(err, errLogGap) || len(fatal) != 1 || !errors.Is(fatal[0], errLogGap) {
 		t.Errorf("a gap was answered by %v, reported as %v", err, fatal)
 	}
-	if err := s.bolt.Close(); err != nil { // as if the file had gone bad
+	if err := s.files.Close(); err != nil { // as if the file had gone bad
 		t.Fatal(err)
 	}
 	var l raft.Log
@@ -200,8 +225,10 @@ func TestLogErrorsAreFatal(t *testing.T) {
 	}
 }
 
-func TestLogKeepsItsAnchor(t *testing.T) {
-	s := openLog(t, filepath.Join(t.TempDir(), "raft.db"))
+func TestLogKeepsItsAnchor(t *testing.T) { bothKinds(t, logKeepsItsAnchor) }
+
+func logKeepsItsAnchor(t *testing.T, kind LogKind) {
+	s := openLog(t, t.TempDir(), kind)
 	appendEntries(t, s, 1, 10, 1)
 	s.keepFrom(6)
 	if err := s.DeleteRange(1, 6); err != nil { // as Raft does with no trailing logs
@@ -214,7 +241,9 @@ func TestLogKeepsItsAnchor(t *testing.T) {
 	holds(t, s, 6, 7)
 }
 
-func TestReconcile(t *testing.T) {
+func TestReconcile(t *testing.T) { bothKinds(t, reconcileLogs) }
+
+func reconcileLogs(t *testing.T, kind LogKind) {
 	for name, c := range map[string]struct {
 		first, last, term uint64 // of the log
 		voted             uint64 // Raft's current term
@@ -237,7 +266,7 @@ func TestReconcile(t *testing.T) {
 		"crash within an install it contains": {1, 9, 2, 3, store.Applied{Index: 6, Term: 2}, 1, 9, nil},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openLog(t, filepath.Join(t.TempDir(), "raft.db"))
+			s := openLog(t, t.TempDir(), kind)
 			if c.last > 0 {
 				appendEntries(t, s, c.first, c.last, c.term)
 			}
@@ -261,7 +290,9 @@ func TestReconcile(t *testing.T) {
 	}
 }
 
-func TestInstallKeepsOrClearsTheLog(t *testing.T) {
+func TestInstallKeepsOrClearsTheLog(t *testing.T) { bothKinds(t, installKeepsOrClearsTheLog) }
+
+func installKeepsOrClearsTheLog(t *testing.T, kind LogKind) {
 	for name, c := range map[string]struct {
 		index, term  uint64
 		clear, stale bool
@@ -274,7 +305,7 @@ func TestInstallKeepsOrClearsTheLog(t *testing.T) {
 		"beyond":              {11, 2, true, false},
 	} {
 		t.Run(name, func(t *testing.T) {
-			s := openLog(t, filepath.Join(t.TempDir(), "raft.db"))
+			s := openLog(t, t.TempDir(), kind)
 			appendEntries(t, s, 5, 10, 1)
 			stale, err := s.expectInstall(c.index, c.term, store.Applied{Index: 4, Term: 1})
 			if err != nil || stale != c.stale || s.IsMonotonic() != c.clear {
@@ -299,8 +330,9 @@ func TestInstallKeepsOrClearsTheLog(t *testing.T) {
 
 // TestDamagedLogIsRefused: a log file whose pages are overwritten is an error, not a panic.
 func TestDamagedLogIsRefused(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "raft.db")
-	s := openLog(t, path)
+	dir := t.TempDir()
+	path := filepath.Join(dir, LogBolt.fileName())
+	s := openLog(t, dir, LogBolt)
 	appendEntries(t, s, 1, 50, 1)
 	if err := s.Close(); err != nil {
 		t.Fatal(err)
@@ -318,7 +350,7 @@ func TestDamagedLogIsRefused(t *testing.T) {
 	if _, err := file.WriteAt(bytes.Repeat([]byte{0xa5}, int(info.Size()-begin)), begin); err != nil {
 		t.Fatal(err)
 	}
-	if s, err := openLogStore(path, patient(t), nil); !errors.Is(err, ErrDirDamaged) {
+	if s, err := openLogStore(logIn(t, dir, LogBolt)); !errors.Is(err, ErrDirDamaged) {
 		if err == nil {
 			s.Close()
 		}

@@ -29,7 +29,6 @@ const (
 	maxAppendEntries  = 16        // of one RPC: the only lever on its size
 	snapshotBandwidth = 256 << 20 // bytes a second of all outgoing snapshots together
 	storeName         = "store"
-	logName           = "raft.db"
 	snapshotsName     = "snapshots"
 )
 
@@ -92,14 +91,13 @@ func newNode(cfg Config) (*Node, error) {
 func (n *Node) openStorage(opened *closers) (err error) {
 	group, fresh := n.cfg.Dir.Group(), !n.cfg.Dir.Started()
 	if fresh {
-		for _, name := range []string{logName, snapshotsName} {
+		for _, name := range []string{LogBolt.fileName(), LogWAL.fileName(), snapshotsName} {
 			if err := os.RemoveAll(filepath.Join(group, name)); err != nil {
 				return fmt.Errorf("clear an unfinished start: %w", err)
 			}
 		}
-	} else if _, err := os.Stat(filepath.Join(group, logName)); err != nil {
-		return fmt.Errorf("%w: a part is missing: %w; `haikud reset` moves the directory aside, the node then joins anew",
-			ErrDirDamaged, err)
+	} else if err := checkLog(group, n.cfg.LogStore); err != nil {
+		return err
 	}
 	if n.cfg.Store.Dir, err = n.cfg.Dir.findStore(n.cfg.DBPath); err != nil {
 		return err
@@ -111,7 +109,10 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	opened.add(n.store.Close)
 	n.watchdog = newWatchdog(2*n.cfg.ElectionTimeout, n.cfg.StorageTimeout, n.onSlow, n.fatal)
 	opened.add(func() error { n.watchdog.Close(); return nil })
-	if n.logs, err = openLogStore(filepath.Join(group, logName), n.watchdog, n.fatal); err != nil {
+	n.logs, err = openLogStore(logConfig{
+		Dir: group, Kind: n.cfg.LogStore, Watchdog: n.watchdog, Logger: n.log, OnFatal: n.fatal,
+	})
+	if err != nil {
 		return err
 	}
 	opened.add(n.logs.Close)

@@ -38,7 +38,7 @@ func openShelf(t *testing.T, dir string) *shelf {
 	s := &shelf{dir: dir}
 	fatal := func(err error) { t.Errorf("fatal: %v", err) }
 	s.snapshotStore, err = openSnapshotStore(snapshotConfig{
-		Dir: filepath.Join(dir, "snapshots"), Store: st, Logs: openLog(t, filepath.Join(dir, "raft.db")), Watchdog: patient(t), Logger: quiet(),
+		Dir: filepath.Join(dir, "snapshots"), Store: st, Logs: openLog(t, dir, LogBolt), Watchdog: patient(t), Logger: quiet(),
 		OnFatal: fatal, OnStale: func(err error) { s.stale = append(s.stale, err) }, OnInstall: func() {}, OnStall: func() { s.stalled++ },
 	})
 	if err != nil {

@@ -28,8 +28,9 @@ type Log struct {
 	Format string `key:"format" oneof:"text json"`
 }
 
-// Raft tunes replication. All nodes of a cluster should have the same values.
+// Raft tunes replication. All nodes of a cluster should have the same values, but for LogStore, which is the node's own.
 type Raft struct {
+	LogStore           string        `key:"log_store" oneof:"boltdb wal"`
 	HeartbeatTimeout   time.Duration `key:"heartbeat_timeout" min:"100ms" max:"60s"`
 	ElectionTimeout    time.Duration `key:"election_timeout" min:"100ms" max:"60s"`
 	LeaderLeaseTimeout time.Duration `key:"leader_lease_timeout" min:"50ms" max:"60s"`
@@ -48,6 +49,7 @@ func Default() Config {
 		SessionGrace: 5 * time.Second,
 		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{
+			LogStore:           "boltdb",
 			HeartbeatTimeout:   2 * time.Second,
 			ElectionTimeout:    2 * time.Second,
 			LeaderLeaseTimeout: 1500 * time.Millisecond,

@@ -41,6 +41,7 @@ func (d *daemon) clusterConfig() cluster.Config {
 // tune hands the settings of Raft and of the store on.
 func tune(c *cluster.Config, cfg *config.Config) {
 	r := cfg.Raft
+	c.LogStore = cluster.LogKind(r.LogStore)
 	c.HeartbeatTimeout, c.ElectionTimeout = r.HeartbeatTimeout, r.ElectionTimeout
 	c.LeaderLeaseTimeout = r.LeaderLeaseTimeout
 	c.TrailingLogs, c.SnapshotThreshold = uint64(r.TrailingLogs), uint64(r.SnapshotThreshold)

@@ -45,6 +45,7 @@ var soleHome = map[string][]string{
 	"github.com/linxGnu/grocksdb":      {"store"},
 	"github.com/hashicorp/raft":        {"cluster", "fsm"},
 	"github.com/hashicorp/raft-boltdb": {"cluster"},
+	"github.com/hashicorp/raft-wal":    {"cluster"},
 	"go.etcd.io/bbolt":                 {"cluster"},
 	"github.com/spf13/viper":           {"config"},
 	"github.com/google/uuid":           {"task"},

@@ -1,0 +1,191 @@
+package cluster
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"github.com/hashicorp/raft"
+	wal "github.com/hashicorp/raft-wal"
+	walfs "github.com/hashicorp/raft-wal/fs"
+	"github.com/hashicorp/raft-wal/metadb"
+	"github.com/hashicorp/raft-wal/segment"
+	"github.com/hashicorp/raft-wal/types"
+)
+
+const smallSegment = 4 << 10
+
+// openSmall opens a log of small segments and checks that it holds the entries from first to last.
+func openSmall(t *testing.T, dir string, first, last uint64) logFiles {
+	t.Helper()
+	files, extent, err := openSegments(dir, smallSegment, quiet())
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { files.Close() })
+	if extent.oldest() != first || extent.last() != last {
+		t.Fatalf("it holds %d to %d, want %d to %d", extent.oldest(), extent.last(), first, last)
+	}
+	for i := first; i <= last && i > 0; i++ {
+		var l raft.Log
+		if err := files.GetLog(i, &l); err != nil || string(l.Data) != string(entries(i, i, l.Term)[0].Data) {
+			t.Fatalf("entry %d is %+v: %v", i, l, err)
+		}
+	}
+	return files
+}
+
+// fillSmall makes a log of three segments or more with the entries from 1 to 300, the last of which is not full.
+func fillSmall(t *testing.T, dir string) {
+	t.Helper()
+	files := openSmall(t, dir, 0, 0)
+	for i := uint64(1); i <= 300; i += 10 {
+		if err := files.StoreLogs(entries(i, i+9, 1)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if err := files.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if state := segmentsOf(t, dir); len(state) < 3 {
+		t.Fatalf("%d segments", len(state))
+	}
+}
+
+// segmentsOf lists the segments of a log that is closed.
+func segmentsOf(t *testing.T, dir string) []types.SegmentInfo {
+	t.Helper()
+	meta := &metadb.BoltMetaDB{}
+	defer meta.Close()
+	state, err := meta.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return state.Segments
+}
+
+// overwrite replaces a part of a file, or all from begin on if there is no end.
+func overwrite(t *testing.T, path string, with byte, begin, end int64) {
+	t.Helper()
+	file, err := os.OpenFile(path, os.O_RDWR, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer file.Close()
+	if end == 0 {
+		if end, err = file.Seek(0, 2); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if _, err := file.WriteAt(bytes.Repeat([]byte{with}, int(end-begin)), begin); err != nil {
+		t.Fatal(err)
+	}
+}
+
+func TestWALIsCutAcrossSegments(t *testing.T) {
+	dir := t.TempDir()
+	fillSmall(t, dir)
+	files := openSmall(t, dir, 1, 300)
+	if err := errors.Join(files.DeleteRange(1, 150), files.DeleteRange(251, 300), files.StoreLogs(entries(251, 260, 2)), files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	files = openSmall(t, dir, 151, 260)
+	if err := errors.Join(files.DeleteRange(151, 260), files.DeleteRange(1, 1000), files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	files = openSmall(t, dir, 0, 0)
+	if err := errors.Join(files.StoreLogs(entries(5000, 5009, 3)), files.Close()); err != nil {
+		t.Fatal(err)
+	}
+	openSmall(t, dir, 5000, 5009)
+}
+
+// TestWALGoesOnAfterAnUnfinishedSeal: a process that ends after a segment was sealed in its file, and before the list of
+// segments says so, has lost nothing. raft-wal by itself cannot append to such a log again.
+func TestWALGoesOnAfterAnUnfinishedSeal(t *testing.T) {
+	for name, torn := range map[string]bool{"whole": false, "torn": true} {
+		t.Run(name, func(t *testing.T) {
+			dir, bare := t.TempDir(), t.TempDir()
+			fillSmall(t, dir)
+			segments := segmentsOf(t, dir)
+			tail := segments[len(segments)-1]
+			w, err := segment.NewFiler(dir, walfs.New()).RecoverTail(tail)
+			if err != nil {
+				t.Fatal(err)
+			}
+			index, err := w.ForceSeal()
+			if err := errors.Join(err, w.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if torn { // the index in parts and its commit are not on disk
+				overwrite(t, filepath.Join(dir, segment.FileName(tail)), 0, int64(index)+4, 0)
+			}
+			if err := os.CopyFS(bare, os.DirFS(dir)); err != nil {
+				t.Fatal(err)
+			}
+			stock, err := wal.Open(bare, wal.WithLogger(newRaftLogger(quiet())))
+			if err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(stock.StoreLogs(entries(301, 301, 1)), stock.Close()); !errors.Is(err, wal.ErrSealed) {
+				t.Errorf("raft-wal can append by itself now: %v", err)
+			}
+			files := openSmall(t, dir, 1, 300)
+			if err := errors.Join(files.StoreLogs(entries(301, 400, 2)), files.Close()); err != nil {
+				t.Fatal(err)
+			}
+			openSmall(t, dir, 1, 400)
+		})
+	}
+}
+
+// TestWALIsClosedWhileItRotates: a log that is closed right after each write loses nothing, wherever a segment ends.
+func TestWALIsClosedWhileItRotates(t *testing.T) {
+	dir := t.TempDir()
+	for i := uint64(0); i < 400; i += 40 {
+		files := openSmall(t, dir, min(i, 1), i)
+		if err := errors.Join(files.StoreLogs(entries(i+1, i+40, 1)), files.Close()); err != nil {
+			t.Fatal(err)
+		}
+	}
+}
+
+// TestDamagedWALIsRefused: a log with missing or overwritten files is an error, not a panic and not a shorter log.
+func TestDamagedWALIsRefused(t *testing.T) {
+	for name, damage := range map[string]func(t *testing.T, dir string, segments []string){
+		"votes overwritten": func(t *testing.T, dir string, _ []string) { overwrite(t, filepath.Join(dir, walMetaName), 0xa5, 0, 0) },
+		"pages of votes overwritten": func(t *testing.T, dir string, _ []string) {
+			overwrite(t, filepath.Join(dir, walMetaName), 0xa5, 2*int64(os.Getpagesize()), 0)
+		},
+		"first segment missing":         func(t *testing.T, _ string, s []string) { os.Remove(s[0]) },
+		"last segment missing":          func(t *testing.T, _ string, s []string) { os.Remove(s[len(s)-1]) },
+		"first segment overwritten":     func(t *testing.T, _ string, s []string) { overwrite(t, s[0], 0xa5, 0, 0) },
+		"last segment overwritten":      func(t *testing.T, _ string, s []string) { overwrite(t, s[len(s)-1], 0xa5, 0, 0) },
+		"entries overwritten":           func(t *testing.T, _ string, s []string) { overwrite(t, s[0], 0xff, 32, 600) },
+		"begin of last segment":         func(t *testing.T, _ string, s []string) { overwrite(t, s[len(s)-1], 0xa5, 0, 32) },
+		"first segment cut short":       func(t *testing.T, _ string, s []string) { os.Truncate(s[0], 200) },
+		"a foreign file that seems one": func(t *testing.T, dir string, _ []string) { os.WriteFile(filepath.Join(dir, "x.wal"), nil, 0o600) },
+	} {
+		t.Run(name, func(t *testing.T) {
+			dir := t.TempDir()
+			fillSmall(t, dir)
+			names, err := filepath.Glob(filepath.Join(dir, "*.wal"))
+			if err != nil || len(names) < 3 {
+				t.Fatalf("%q: %v", names, err)
+			}
+			slices.Sort(names)
+			damage(t, dir, names)
+			files, _, err := openSegments(dir, smallSegment, quiet())
+			if err == nil {
+				files.Close()
+			}
+			if !errors.Is(err, ErrDirDamaged) || !strings.Contains(err.Error(), "haikud reset") {
+				t.Errorf("opened: %v", err)
+			}
+		})
+	}
+}
