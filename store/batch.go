@@ -160,13 +160,17 @@ func (b *Batch) load(i int32) (err error) {
 	return nil
 }
 
-// find reads a committed task; nil if there is none. indexed is what index_task_id says of it, 0 for not asked: then
-// the families of tasks that have not ended are tried first, for those are asked for most.
-func (d *database) find(id task.ID, indexed task.Status) (*task.Task, error) {
-	if indexed.IsTerminal() {
-		return d.record(d.read, indexed, id)
+// find reads a committed task; nil if there is none. hint is a terminal status that it has, Pending if it has not ended and
+// probably waits, 0 for unknown: then running is tried first, for those are asked for most.
+func (d *database) find(id task.ID, hint task.Status) (*task.Task, error) {
+	likely := [...]task.Status{task.InProgress, task.Pending}
+	switch {
+	case hint.IsTerminal():
+		return d.record(d.read, hint, id)
+	case hint == task.Pending:
+		likely = [...]task.Status{task.Pending, task.InProgress}
 	}
-	for _, status := range [...]task.Status{task.InProgress, task.Pending} {
+	for _, status := range likely {
 		if t, err := d.record(d.read, status, id); t != nil || err != nil {
 			return t, err
 		}
