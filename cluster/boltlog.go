@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
-	"log/slog"
 	"os"
 	"time"
 
@@ -15,7 +14,7 @@ import (
 const boltLockTimeout = 5 * time.Second
 
 // openBoltLog opens or makes the log in the file at path.
-func openBoltLog(path string, _ *slog.Logger) (logFiles, logExtent, error) {
+func openBoltLog(path string) (logFiles, logExtent, error) {
 	extent, err := measureBolt(path)
 	if err != nil {
 		return nil, extent, err

@@ -3,7 +3,6 @@ package cluster
 import (
 	"errors"
 	"fmt"
-	"log/slog"
 	"path/filepath"
 	"sync"
 
@@ -56,11 +55,19 @@ var (
 
 // openLogStore opens or makes the log of a kind in a directory.
 func openLogStore(cfg logConfig) (*logStore, error) {
-	open := map[LogKind]func(string, *slog.Logger) (logFiles, logExtent, error){LogBolt: openBoltLog, LogWAL: openWALLog}[cfg.Kind]
-	if open == nil {
-		return nil, fmt.Errorf("open raft log: there is no kind %q", cfg.Kind)
+	var (
+		files  logFiles
+		extent logExtent
+		err    error
+	)
+	switch path := filepath.Join(cfg.Dir, cfg.Kind.fileName()); cfg.Kind {
+	case LogBolt:
+		files, extent, err = openBoltLog(path)
+	case LogWAL:
+		files, extent, err = openWALLog(path, cfg.Logger)
+	default:
+		err = fmt.Errorf("there is no kind %q", cfg.Kind)
 	}
-	files, extent, err := open(filepath.Join(cfg.Dir, cfg.Kind.fileName()), cfg.Logger)
 	if err != nil {
 		return nil, fmt.Errorf("open raft log: %w", err)
 	}

@@ -40,6 +40,16 @@ var haikuSystem = System{
 			New:   func(e Env) Driver { return &haikuDriver{Env: e, library: true} },
 			Tasks: map[string]int{workSingle: 40_000, workBatch: 60_000, workBacklog: 50_000, workLatency: 1},
 		},
+		{
+			Name: "wal", About: "as default, with raft.log_store: wal",
+			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 1, wal: true} },
+			Tasks: map[string]int{workSingle: 40_000, workBatch: 60_000, workBacklog: 50_000, workLatency: 1},
+		},
+		{
+			Name: "wal-claim64", About: "as claim64, with raft.log_store: wal",
+			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 64, wal: true} },
+			Tasks: map[string]int{workSingle: 50_000, workBatch: 200_000, workBacklog: 100_000},
+		},
 	},
 }
 
@@ -56,6 +66,7 @@ type haikuDriver struct {
 	claimMax int
 	toLeader bool
 	library  bool // workers are those of package worker
+	wal      bool // the nodes keep Raft's log in raft-wal
 
 	procs     []*proc.Proc
 	admin     *client.Client
@@ -91,7 +102,11 @@ func (d *haikuDriver) Start(ctx context.Context, dir string) error {
 		} else {
 			args = append(args, "--join", haikuAddress(0))
 		}
-		p, err := proc.Start(proc.Spec{Name: name, Dir: dir, Path: haikud, Args: args})
+		spec := proc.Spec{Name: name, Dir: dir, Path: haikud, Args: args}
+		if d.wal {
+			spec.Env = []string{"HAIKU_RAFT_LOG_STORE=wal"}
+		}
+		p, err := proc.Start(spec)
 		if err != nil {
 			return err
 		}

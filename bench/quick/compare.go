@@ -48,14 +48,17 @@ type sides struct {
 	echo  *raftecho.Cluster
 }
 
-// compare starts both clusters, runs all kinds of work on each in turn, and prints.
-func compare(ctx context.Context, haikud string, rounds int, scale float64) (err error) {
+// compare starts both clusters with a kind of log store, runs all kinds of work on each in turn, and prints.
+func compare(ctx context.Context, haikud, logStore string, rounds int, scale float64) (err error) {
 	var s sides
+	if err := os.Setenv("HAIKU_RAFT_LOG_STORE", logStore); err != nil { // for the nodes
+		return err
+	}
 	if s.haiku, err = localnodes.Start(ctx, localnodes.Config{Binary: haikud, Count: nodeCount}); err != nil {
 		return fmt.Errorf("start haikud: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.haiku.Stop()) }()
-	if s.echo, err = raftecho.StartCluster(ctx, ""); err != nil {
+	if s.echo, err = raftecho.StartCluster(ctx, "", logStore); err != nil {
 		return fmt.Errorf("start the bare Raft: %w", err)
 	}
 	defer func() { err = errors.Join(err, s.echo.Stop()) }()

@@ -27,6 +27,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("quick", flag.ContinueOnError)
 	haikud := flags.String("haikud", "", "the haikud to measure")
+	logStore := flags.String("log-store", "boltdb", "what keeps Raft's log on both sides: boltdb or wal")
 	rounds := flags.Int("rounds", 3, "how often to do all of it")
 	scale := flags.Float64("scale", 1, "factor for the number of tasks")
 	if err := flags.Parse(args); err != nil {
@@ -37,8 +38,10 @@ func run(ctx context.Context, args []string) error {
 		return fmt.Errorf("there is no argument %q", flags.Arg(0))
 	case *haikud == "":
 		return errors.New("-haikud is missing")
+	case *logStore != "boltdb" && *logStore != "wal":
+		return fmt.Errorf("-log-store is boltdb or wal, not %q", *logStore)
 	case *rounds < 1 || *scale <= 0:
 		return errors.New("-rounds and -scale have to be above 0")
 	}
-	return compare(ctx, *haikud, *rounds, *scale)
+	return compare(ctx, *haikud, *logStore, *rounds, *scale)
 }

@@ -28,7 +28,7 @@ func TestReport(t *testing.T) {
 }
 
 func TestRefusesFlags(t *testing.T) {
-	for _, args := range [][]string{{}, {"-haikud", "x", "y"}, {"-haikud", "x", "-rounds", "0"}, {"-haikud", "./nothing"}} {
+	for _, args := range [][]string{{}, {"-haikud", "x", "y"}, {"-haikud", "x", "-rounds", "0"}, {"-haikud", "x", "-log-store", "paper"}, {"-haikud", "./nothing"}} {
 		if err := run(t.Context(), args); err == nil {
 			t.Errorf("took %q", args)
 		}

@@ -28,17 +28,17 @@ type Cluster struct {
 	dir    string
 }
 
-// RunNode is a node until ctx ends: dir, Raft address, client address, all Raft addresses by comma.
+// RunNode is a node until ctx ends: dir, log store, Raft address, client address, all Raft addresses by comma.
 func RunNode(ctx context.Context, args []string) error {
-	if len(args) != 4 {
-		return errors.New("a node wants four arguments")
+	if len(args) != 5 {
+		return errors.New("a node wants five arguments")
 	}
-	return Serve(ctx, Config{Dir: args[0], Raft: args[1], Listen: args[2], Peers: strings.Split(args[3], ",")})
+	return Serve(ctx, Config{Dir: args[0], LogStore: args[1], Raft: args[2], Listen: args[3], Peers: strings.Split(args[4], ",")})
 }
 
-// StartCluster starts three nodes on free loopback ports, with their data below a new folder of dir ("" for the
-// temporary one), and waits for a leader.
-func StartCluster(ctx context.Context, dir string) (_ *Cluster, err error) {
+// StartCluster starts three nodes with a kind of log store on free loopback ports, with their data below a new folder of
+// dir ("" for the temporary one), and waits for a leader.
+func StartCluster(ctx context.Context, dir, logStore string) (_ *Cluster, err error) {
 	program, err := os.Executable()
 	if err != nil {
 		return nil, err
@@ -64,7 +64,8 @@ func StartCluster(ctx context.Context, dir string) (_ *Cluster, err error) {
 			return nil, err
 		}
 		p, err := proc.Start(proc.Spec{
-			Name: name, Dir: c.dir, Path: program, Args: []string{NodeCommand, own, peers[i], clients[i], strings.Join(peers, ",")},
+			Name: name, Dir: c.dir, Path: program,
+			Args: []string{NodeCommand, own, logStore, peers[i], clients[i], strings.Join(peers, ",")},
 		})
 		if err != nil {
 			return nil, err

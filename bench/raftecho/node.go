@@ -13,6 +13,7 @@ import (
 	"github.com/hashicorp/go-hclog"
 	"github.com/hashicorp/raft"
 	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
+	wal "github.com/hashicorp/raft-wal"
 	"go.etcd.io/bbolt"
 )
 
@@ -28,22 +29,40 @@ const (
 
 // Config is one node. Peers lists the Raft addresses of all nodes; the first one founds the cluster.
 type Config struct {
-	Dir    string
-	Raft   string // address of Raft
-	Listen string // address for clients
-	Peers  []string
+	Dir      string
+	LogStore string // boltdb or wal, as Haiku's raft.log_store
+	Raft     string // address of Raft
+	Listen   string // address for clients
+	Peers    []string
+}
+
+// logStore keeps Raft's log and votes.
+type logStore interface {
+	raft.LogStore
+	raft.StableStore
+	Close() error
+}
+
+func openLog(cfg Config) (logStore, error) {
+	switch cfg.LogStore {
+	case "boltdb":
+		return raftboltdb.New(raftboltdb.Options{Path: filepath.Join(cfg.Dir, "raft.db"), BoltOptions: &bbolt.Options{
+			Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
+		}})
+	case "wal":
+		return wal.Open(cfg.Dir)
+	}
+	return nil, fmt.Errorf("there is no log store %q", cfg.LogStore)
 }
 
 // Serve runs a node until ctx ends.
 func Serve(ctx context.Context, cfg Config) (err error) {
-	bolt, err := raftboltdb.New(raftboltdb.Options{Path: filepath.Join(cfg.Dir, "raft.db"), BoltOptions: &bbolt.Options{
-		Timeout: time.Second, NoFreelistSync: true, FreelistType: bbolt.FreelistMapType,
-	}})
+	files, err := openLog(cfg)
 	if err != nil {
 		return fmt.Errorf("open raft log: %w", err)
 	}
-	defer func() { err = errors.Join(err, bolt.Close()) }()
-	logs, err := raft.NewLogCache(cachedEntries, bolt)
+	defer func() { err = errors.Join(err, files.Close()) }()
+	logs, err := raft.NewLogCache(cachedEntries, files)
 	if err != nil {
 		return err
 	}
@@ -61,12 +80,12 @@ func Serve(ctx context.Context, cfg Config) (err error) {
 	settings.MaxAppendEntries, settings.BatchApplyCh = maxAppendEntries, true
 	settings.SnapshotThreshold = math.MaxUint64
 	if cfg.Raft == cfg.Peers[0] {
-		err := raft.BootstrapCluster(settings, logs, bolt, snapshots, transport, members(cfg.Peers))
+		err := raft.BootstrapCluster(settings, logs, files, snapshots, transport, members(cfg.Peers))
 		if err != nil {
 			return fmt.Errorf("found the cluster: %w", err)
 		}
 	}
-	node, err := raft.NewRaft(settings, machine{}, logs, bolt, snapshots, transport)
+	node, err := raft.NewRaft(settings, machine{}, logs, files, snapshots, transport)
 	if err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}

@@ -26,7 +26,13 @@ func TestMain(m *testing.M) {
 }
 
 func TestLoad(t *testing.T) {
-	c, err := StartCluster(t.Context(), t.TempDir())
+	for _, kind := range []string{"boltdb", "wal"} {
+		t.Run(kind, func(t *testing.T) { testLoad(t, kind) })
+	}
+}
+
+func testLoad(t *testing.T, kind string) {
+	c, err := StartCluster(t.Context(), t.TempDir(), kind)
 	if err != nil {
 		t.Fatal(err)
 	}
