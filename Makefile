@@ -8,10 +8,10 @@ FUZZTIME ?= 10s
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=all -nats=always,always-plain,always-prefetch -rabbitmq=all -etcd=put -reps=3
 
-.PHONY: help deps generate build run test check race fuzz bench-quick bench-peers bench-check clean
+.PHONY: help deps generate build run test check race fuzz bench-quick bench-account bench-peers bench-check clean
 
 help: ## list the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-12s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 deps: ## install the libraries and tools that are missing (Debian), or say which ones are
 	@scripts/deps.sh
@@ -46,6 +46,10 @@ fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 bench-quick: build ## in two minutes: how Haiku stands to a bare Raft on this machine
 	cd bench && go build -o bin/quick ./quick
 	bench/bin/quick -haikud bin/haikud
+
+bench-account: build ## in two minutes: where a task's time goes, written into docs/benchmarks.md and docs/profiles
+	cd bench && go build -o bin/account ./account
+	bench/bin/account -haikud bin/haikud -pictures docs/profiles -write docs/benchmarks.md
 
 bench-peers: build ## how Haiku stands to other task queues: installs and measures PEERS, half an hour
 	bench/build.sh
