@@ -73,9 +73,11 @@ type finish struct {
 
 // chunk returns the end of the part from begin that goes into one frame.
 func (f *finish) chunk(begin int) (end int) {
-	size := 0
-	for end = begin; end < len(f.outcomes) && end-begin < task.MaxItems; end++ {
-		if size += f.outcomes[end].SizeVT() + 8; end > begin && size > maxChunk {
+	size, items := 0, 0
+	for end = begin; end < len(f.outcomes); end++ {
+		size += f.outcomes[end].SizeVT() + 8
+		items += 1 + len(f.outcomes[end].Submit)
+		if end > begin && (size > maxChunk || items > task.MaxItems) {
 			break
 		}
 	}

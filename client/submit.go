@@ -16,11 +16,16 @@ const maxChunk = 2 << 20
 // broker said of the task: task.ErrInvalid, task.ErrConflict and so on. After one that wraps task.ErrUnknownOutcome the
 // task may exist; submitting it again with the receipt's id settles it.
 func (c *Client) Submit(ctx context.Context, typ string, payload []byte, opts ...Option) (task.Receipt, error) {
+	return c.SubmitSpec(ctx, NewSpec(typ, payload, opts...))
+}
+
+// NewSpec describes a task, for SubmitMany, SubmitAtomic and worker.Enqueue.
+func NewSpec(typ string, payload []byte, opts ...Option) task.Spec {
 	spec := task.Spec{Type: typ, Payload: payload}
 	for _, set := range opts {
 		set(&spec)
 	}
-	return c.SubmitSpec(ctx, spec)
+	return spec
 }
 
 // SubmitSpec is Submit for a whole spec.

@@ -117,7 +117,7 @@ func (l *leadership) do(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 	switch c := c.(type) {
 	case *fsm.Submit:
-		l.expect(c)
+		l.expect(c.Specs)
 	case *fsm.Claim:
 		now, leaderNow := time.Now(), l.clock.Now()
 		for _, t := range r.Tasks {
@@ -126,6 +126,7 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 	case *fsm.Finish:
 		for i, receipt := range r.Receipts {
 			if receipt.Err == nil {
+				l.expect(c.Outcomes[i].Submit)
 				l.leases.end(receipt.ID, c.Outcomes[i].LeaseID)
 				if c.Outcomes[i].Kind == task.Failure || c.Outcomes[i].Kind == task.Snooze {
 					l.due.tell(l.clock.Now().Add(c.Delays[i]))
@@ -150,9 +151,9 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 }
 
 // expect tells the promoter of the tasks that a submit scheduled for later.
-func (l *leadership) expect(c *fsm.Submit) {
-	for i := range c.Specs {
-		switch s := &c.Specs[i]; {
+func (l *leadership) expect(specs []task.Spec) {
+	for i := range specs {
+		switch s := &specs[i]; {
 		case s.Delay > 0:
 			l.due.tell(l.clock.Now().Add(s.Delay))
 		case !s.ScheduledAt.IsZero():

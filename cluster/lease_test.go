@@ -2,8 +2,11 @@ package cluster
 
 import (
 	"errors"
+	"slices"
 	"testing"
 	"time"
+
+	"github.com/google/go-cmp/cmp"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -237,5 +240,64 @@ func TestBadClaimsAndHeartbeats(t *testing.T) {
 	}
 	if _, err := c.leader().Heartbeat(t.Context(), task.Heartbeat{}); !errors.Is(err, task.ErrInvalid) {
 		t.Errorf("heartbeat without session: %v", err)
+	}
+}
+
+// TestProgressReachesTheNextAttempt: what heartbeats tell is shown while a task runs and stays with it when its worker dies.
+func TestProgressReachesTheNextAttempt(t *testing.T) {
+	c := startCluster(t, 1, nil)
+	session := task.NewSessionID()
+	got := c.one(task.Spec{}, session, shortLease)
+	told := task.Progress{Percent: 40, Message: "half of it", Cursor: []byte("page 7")}
+	beat := func(p task.Progress) {
+		t.Helper()
+		_, err := c.leader().Heartbeat(t.Context(), task.Heartbeat{Session: session, Leases: []task.LeaseRef{{ID: got.ID, LeaseID: got.LeaseID, Progress: p}}})
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	beat(told)
+	beat(task.Progress{}) // says nothing new
+	if p := c.get(got.ID).Progress; !cmp.Equal(p, told) {
+		t.Fatalf("while it runs: %+v", p)
+	}
+	again := c.claim(task.NewSessionID(), shortLease)
+	if again.ID != got.ID || !cmp.Equal(again.Progress, told) {
+		t.Fatalf("claimed again: %+v", again)
+	}
+}
+
+// TestFollowUpsAreClaimedAndScheduled: tasks that come with a result wake waiting claims, now or when they are due.
+func TestFollowUpsAreClaimedAndScheduled(t *testing.T) {
+	c := startCluster(t, 1, nil)
+	session := task.NewSessionID()
+	got := c.one(task.Spec{}, session, time.Minute)
+	now, later := task.Spec{ID: task.NewID(), Type: "now", Payload: []byte("p")}, task.Spec{ID: task.NewID(), Type: "later", Delay: 50 * time.Millisecond}
+	claimed := make(chan task.ID, 2)
+	for _, typ := range []string{"now", "later"} {
+		go func() {
+			tasks, err := c.leader().Claim(t.Context(), task.ClaimRequest{Session: session, WorkerID: "w", Types: []string{typ}, Max: 1, Wait: patience, Lease: time.Minute})
+			if err != nil || len(tasks) != 1 {
+				t.Errorf("claim %s: %d tasks, %v", typ, len(tasks), err)
+				claimed <- task.ID{}
+				return
+			}
+			claimed <- tasks[0].ID
+		}()
+	}
+	o := task.Outcome{ID: got.ID, LeaseID: got.LeaseID, Kind: task.Success, Submit: []task.Spec{now, later}}
+	receipts, _, err := c.leader().Finish(t.Context(), session, []task.Outcome{o}, nil)
+	if err != nil || receipts[0].Err != nil {
+		t.Fatal(receipts, err)
+	}
+	if first, second := <-claimed, <-claimed; first != now.ID || second != later.ID {
+		t.Errorf("claimed %s and %s", first, second)
+	}
+	o.Submit = make([]task.Spec, task.MaxFollowUps)
+	for i := range o.Submit {
+		o.Submit[i] = task.Spec{ID: task.NewID(), Type: "t"}
+	}
+	if _, _, err := c.leader().Finish(t.Context(), session, slices.Repeat([]task.Outcome{o}, 10), nil); !errors.Is(err, task.ErrTooLarge) {
+		t.Errorf("1010 tasks in one report: %v", err)
 	}
 }

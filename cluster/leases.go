@@ -23,6 +23,7 @@ type lease struct {
 	heard     bool      // the worker has listed it
 	unlisted  int       // heartbeats of its session that did not list it and were counted
 	noticed   time.Time // when the last of them came, or the lease was granted
+	progress  task.Progress
 	heapIndex int
 }
 
@@ -64,7 +65,7 @@ func newLeases(apart time.Duration) *leases {
 func (ls *leases) grant(t *task.Task, now, leaderNow time.Time) {
 	l := &lease{
 		id: t.ID, leaseID: t.LeaseID, session: t.Session, attempt: t.Attempt, backoff: t.Backoff,
-		duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now,
+		duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now, progress: t.Progress,
 	}
 	if t.TimeoutSeconds > 0 {
 		l.timeout = now.Add(t.StartedAt.Add(time.Duration(t.TimeoutSeconds) * time.Second).Sub(leaderNow))
@@ -110,6 +111,9 @@ func (ls *leases) renew(hb task.Heartbeat, now time.Time) (reply task.HeartbeatR
 		}
 		listed[ref.ID] = true
 		l.expires, l.heard, l.unlisted = now.Add(l.duration), true, 0
+		if !ref.Progress.IsZero() {
+			l.progress = ref.Progress
+		}
 		heap.Fix(&ls.order, l.heapIndex)
 		if !l.cancelBy.IsZero() {
 			reply.Cancelled = append(reply.Cancelled, ref.ID)
@@ -121,7 +125,7 @@ func (ls *leases) renew(hb task.Heartbeat, now time.Time) (reply task.HeartbeatR
 		}
 		l.noticed = now
 		if l.unlisted++; l.unlisted >= maxUnlisted {
-			unheard = append(unheard, fsm.Ended{ID: id, LeaseID: l.leaseID, Kind: task.LeaseUnheard})
+			unheard = append(unheard, fsm.Ended{ID: id, LeaseID: l.leaseID, Kind: task.LeaseUnheard, Progress: l.progress})
 		}
 	}
 	return reply, unheard
@@ -149,19 +153,25 @@ func (ls *leases) ofSession(id task.SessionID) []fsm.Ended {
 	defer ls.mu.Unlock()
 	var ended []fsm.Ended
 	for _, l := range ls.bySession[id] {
-		ended = append(ended, fsm.Ended{ID: l.id, LeaseID: l.leaseID, Kind: task.SessionLost, Crash: l.heard})
+		ended = append(ended, fsm.Ended{ID: l.id, LeaseID: l.leaseID, Kind: task.SessionLost, Crash: l.heard, Progress: l.progress})
 	}
 	return ended
 }
 
-// expiry returns when the given lease of a task expires, if this is known.
-func (ls *leases) expiry(id task.ID, leaseID uint64) (time.Time, bool) {
+// state returns when the given lease of a task expires and what its worker told of its progress, if this is known.
+func (ls *leases) state(id task.ID, leaseID uint64) (expires time.Time, p task.Progress, ok bool) {
 	ls.mu.Lock()
 	defer ls.mu.Unlock()
 	if l := ls.byTask[id]; l != nil && l.leaseID == leaseID {
-		return l.expires, true
+		return l.expires, l.progress, true
 	}
-	return time.Time{}, false
+	return time.Time{}, p, false
+}
+
+// progress returns what the worker of a lease told of its progress.
+func (ls *leases) progress(id task.ID, leaseID uint64) task.Progress {
+	_, p, _ := ls.state(id, leaseID)
+	return p
 }
 
 // over takes out up to limit leases that are due by now, and returns them with the moment of the next one.

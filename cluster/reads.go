@@ -125,13 +125,14 @@ func (n *Node) read(ctx context.Context, stale bool, fn func(l *leadership) erro
 	return l.verifier.verify(ctx)
 }
 
-// amend puts into a running task, read by the caller alone, when its lease really expires: renewals are not replicated.
+// amend puts into a running task, read by the caller alone, what heartbeats told: when its lease really expires and how
+// far it is. They are not replicated.
 func (l *leadership) amend(t *task.Task) {
 	if l == nil || t.Status != task.InProgress {
 		return
 	}
-	if at, ok := l.leases.expiry(t.ID, t.LeaseID); ok {
-		t.LeaseExpiresAt = l.clock.Now().Add(time.Until(at)).Truncate(time.Microsecond)
+	if at, progress, ok := l.leases.state(t.ID, t.LeaseID); ok {
+		t.LeaseExpiresAt, t.Progress = l.clock.Now().Add(time.Until(at)).Truncate(time.Microsecond), progress
 	}
 }
 

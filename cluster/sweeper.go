@@ -41,7 +41,7 @@ func (l *leadership) sweep(ctx context.Context) {
 func endedOf(due []*lease, now time.Time) []fsm.Ended {
 	ended := make([]fsm.Ended, len(due))
 	for i, d := range due {
-		e := fsm.Ended{ID: d.id, LeaseID: d.leaseID, Kind: task.LeaseExpired, Crash: d.heard}
+		e := fsm.Ended{ID: d.id, LeaseID: d.leaseID, Kind: task.LeaseExpired, Crash: d.heard, Progress: d.progress}
 		switch {
 		case !d.cancelBy.IsZero() && !d.cancelBy.After(now):
 			e.Kind, e.Crash = task.Revoked, false

@@ -76,7 +76,10 @@ func (n *Node) Finish(ctx context.Context, session task.SessionID, outcomes []ta
 	if err != nil {
 		return nil, nil, err
 	}
-	c, receipts, places, err := n.finishCommand(outcomes)
+	if err := checkFollowUps(outcomes); err != nil {
+		return nil, nil, err
+	}
+	c, receipts, places, err := n.finishCommand(l, outcomes)
 	if err != nil {
 		return nil, nil, err
 	}
@@ -151,8 +154,8 @@ func (n *Node) nextClaim(l *leadership, next *task.ClaimRequest, batch *[]propos
 
 // finishCommand checks outcomes and draws the delays of retries. places says where each outcome of the command stands in
 // receipts; those that break a rule have their error there already.
-func (n *Node) finishCommand(outcomes []task.Outcome) (c *fsm.Finish, receipts []task.Receipt, places []int, err error) {
-	c = &fsm.Finish{}
+func (n *Node) finishCommand(l *leadership, outcomes []task.Outcome) (c *fsm.Finish, receipts []task.Receipt, places []int, err error) {
+	c = &fsm.Finish{DedupWindow: n.cfg.DedupWindow}
 	receipts = make([]task.Receipt, len(outcomes))
 	for i := range outcomes {
 		o := &outcomes[i]
@@ -171,9 +174,40 @@ func (n *Node) finishCommand(outcomes []task.Outcome) (c *fsm.Finish, receipts [
 			}
 		}
 		c.Outcomes, c.Delays = append(c.Outcomes, *o), append(c.Delays, delay)
+		c.Outcomes[len(places)].Progress = l.leases.progress(o.ID, o.LeaseID)
+		c.Hashes = append(c.Hashes, hashesOf(o.Submit))
 		places = append(places, i)
 	}
 	return c, receipts, places, nil
+}
+
+// checkFollowUps bounds what one report submits, and with it how many tasks its command touches.
+func checkFollowUps(outcomes []task.Outcome) error {
+	tasks, parents := len(outcomes), 0
+	for i := range outcomes {
+		tasks += len(outcomes[i].Submit)
+		for j := range outcomes[i].Submit {
+			parents += len(outcomes[i].Submit[j].Dependencies)
+		}
+	}
+	if tasks > task.MaxItems {
+		return fmt.Errorf("%w: %d outcomes and submitted tasks in one request, at most %d are allowed", task.ErrTooLarge, tasks, task.MaxItems)
+	}
+	if parents > task.MaxBatchParents {
+		return fmt.Errorf("%w: %d dependencies in one request, at most %d are allowed", task.ErrTooLarge, parents, task.MaxBatchParents)
+	}
+	return nil
+}
+
+func hashesOf(specs []task.Spec) [][16]byte {
+	if len(specs) == 0 {
+		return nil
+	}
+	hashes := make([][16]byte, len(specs))
+	for i := range specs {
+		hashes[i] = specs[i].ContentHash()
+	}
+	return hashes
 }
 
 // Heartbeat renews the leases that a session lists. It is confirmed only after a majority has confirmed the leader.

@@ -56,7 +56,7 @@ func TestDependantsAreToldInBoundedSteps(t *testing.T) {
 		a.submit(task.Spec{ID: idOf(n), Dependencies: []task.ID{parent}})
 	}
 	claimed := a.apply(&Claim{Session: task.SessionID{1}, WorkerID: "w", Queues: []string{"default"}, Max: 1, Lease: time.Minute})
-	r := a.apply(&Finish{Outcomes: []task.Outcome{{ID: parent, LeaseID: claimed.Tasks[0].LeaseID, Kind: task.Success}}, Delays: []time.Duration{0}})
+	r := a.apply(&Finish{Outcomes: []task.Outcome{{ID: parent, LeaseID: claimed.Tasks[0].LeaseID, Kind: task.Success}}, Delays: []time.Duration{0}, Hashes: make([][][16]byte, 1)})
 	if !r.More || r.Count > task.MaxTouch {
 		t.Fatalf("the end of the parent touched %d tasks, more: %v", r.Count, r.More)
 	}

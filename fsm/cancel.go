@@ -33,5 +33,5 @@ func (m *machine) cancel(c *Cancel) (Result, error) {
 		}
 		r.Receipts[i] = receipt
 	}
-	return m.settled(r)
+	return m.settled(r, len(r.Receipts))
 }

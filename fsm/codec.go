@@ -67,7 +67,7 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 	}
 	switch kind {
 	case KindSubmit:
-		return decode(body, &commandpb.Submit{}, submitFromPB)
+		return decode(body, &commandpb.Submit{}, func(m *commandpb.Submit) (Command, error) { return submitFromPB(m) })
 	case KindClaim:
 		return decode(body, &commandpb.Claim{}, claimFromPB)
 	case KindFinish:
@@ -126,58 +126,6 @@ func refuseUnknown(m proto.Message) error {
 func claimFromPB(m *commandpb.Claim) (Command, error) {
 	session, err := sessionID(m.Session)
 	return &Claim{Session: session, WorkerID: m.WorkerId, Queues: m.Queues, Types: m.Types, Max: int(m.Max), Lease: micros(m.LeaseUs)}, err
-}
-
-func finishToPB(c *Finish) (message, error) {
-	if len(c.Delays) != len(c.Outcomes) {
-		return nil, fmt.Errorf("%w: %d outcomes, %d delays", errField, len(c.Outcomes), len(c.Delays))
-	}
-	m := &commandpb.Finish{Outcomes: make([]*commandpb.Outcome, len(c.Outcomes))}
-	for i := range c.Outcomes {
-		o := &c.Outcomes[i]
-		m.Outcomes[i] = &commandpb.Outcome{Id: o.ID[:], LeaseId: o.LeaseID, Kind: uint32(o.Kind), Result: o.Result, Error: o.Error, DelayUs: c.Delays[i].Microseconds()}
-	}
-	return m, nil
-}
-
-func finishFromPB(m *commandpb.Finish) (Command, error) {
-	c := &Finish{Outcomes: make([]task.Outcome, len(m.Outcomes)), Delays: make([]time.Duration, len(m.Outcomes))}
-	for i, o := range m.Outcomes {
-		if err := refuseUnknown(o); err != nil {
-			return nil, err
-		}
-		id, err := task.IDFromBytes(o.Id)
-		if err != nil {
-			return nil, err
-		}
-		c.Outcomes[i] = task.Outcome{ID: id, LeaseID: o.LeaseId, Kind: task.OutcomeKind(o.Kind), Result: o.Result, Error: o.Error}
-		c.Delays[i] = micros(o.DelayUs)
-	}
-	return c, nil
-}
-
-func releaseToPB(c *Release) message {
-	m := &commandpb.Release{Ended: make([]*commandpb.Ended, len(c.Ended))}
-	for i := range c.Ended {
-		e := &c.Ended[i]
-		m.Ended[i] = &commandpb.Ended{Id: e.ID[:], LeaseId: e.LeaseID, Kind: uint32(e.Kind), Crash: e.Crash, DelayUs: e.Delay.Microseconds()}
-	}
-	return m
-}
-
-func releaseFromPB(m *commandpb.Release) (Command, error) {
-	c := &Release{Ended: make([]Ended, len(m.Ended))}
-	for i, e := range m.Ended {
-		if err := refuseUnknown(e); err != nil {
-			return nil, err
-		}
-		id, err := task.IDFromBytes(e.Id)
-		if err != nil {
-			return nil, err
-		}
-		c.Ended[i] = Ended{ID: id, LeaseID: e.LeaseId, Kind: task.OutcomeKind(e.Kind), Crash: e.Crash, Delay: micros(e.DelayUs)}
-	}
-	return c, nil
 }
 
 func setMemberFromPB(m *commandpb.SetMember) (Command, error) {

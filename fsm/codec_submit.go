@@ -8,7 +8,7 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-func submitToPB(c *Submit) (message, error) {
+func submitToPB(c *Submit) (*commandpb.Submit, error) {
 	if len(c.Hashes) != len(c.Specs) {
 		return nil, fmt.Errorf("%w: %d specs, %d hashes", errField, len(c.Specs), len(c.Hashes))
 	}
@@ -38,7 +38,10 @@ func specToPB(s *task.Spec, hash []byte) *commandpb.Spec {
 	return m
 }
 
-func submitFromPB(m *commandpb.Submit) (Command, error) {
+func submitFromPB(m *commandpb.Submit) (*Submit, error) {
+	if err := refuseUnknown(m); err != nil {
+		return nil, err
+	}
 	c := &Submit{Specs: make([]task.Spec, len(m.Specs)), Hashes: make([][16]byte, len(m.Specs)), Atomic: m.Atomic, DedupWindow: micros(m.DedupWindowUs)}
 	for i, s := range m.Specs {
 		if err := specFromPB(s, &c.Specs[i]); err != nil {

@@ -52,10 +52,12 @@ type Claim struct {
 }
 
 // Finish ends leases with what the workers report. Delays holds, for each outcome, the wait until a retry or the end
-// of a snooze, jitter included.
+// of a snooze, jitter included. Hashes holds, for each outcome, the content hashes of the tasks that are submitted with it.
 type Finish struct {
-	Outcomes []task.Outcome
-	Delays   []time.Duration
+	Outcomes    []task.Outcome
+	Delays      []time.Duration
+	Hashes      [][][16]byte
+	DedupWindow time.Duration
 }
 
 // Cancel cancels waiting tasks and asks running ones to stop.
@@ -66,11 +68,12 @@ type Release struct{ Ended []Ended }
 
 // Ended is one lease that the broker ends.
 type Ended struct {
-	ID      task.ID
-	LeaseID uint64
-	Kind    task.OutcomeKind // one of those that the broker decides
-	Crash   bool             // counts towards max_crashes
-	Delay   time.Duration    // with TimedOut: until the retry
+	ID       task.ID
+	LeaseID  uint64
+	Kind     task.OutcomeKind // one of those that the broker decides
+	Crash    bool             // counts towards max_crashes
+	Delay    time.Duration    // with TimedOut: until the retry
+	Progress task.Progress    // what heartbeats told last
 }
 
 // Promote moves up to Max due tasks, scheduled or to be retried, into the ready order. Only the leader makes it.

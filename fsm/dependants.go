@@ -47,10 +47,9 @@ func (m *machine) resolve(t *task.Task, parent task.Status) {
 	}
 }
 
-// settled tells the dependants of what the command ended. It touches at most task.MaxTouch tasks; what is left stays as
-// work items, and the Result says so.
-func (m *machine) settled(r Result) (Result, error) {
-	touched := max(len(r.Receipts), r.Count)
+// settled tells the dependants of what the command ended. With those that it has touched so far it touches at most
+// task.MaxTouch tasks; what is left stays as work items, and the Result says so.
+func (m *machine) settled(r Result, touched int) (Result, error) {
 	err := m.drain(task.MaxTouch-touched, &r)
 	return r, err
 }

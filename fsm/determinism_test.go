@@ -83,7 +83,16 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 			if o.Kind == task.Success {
 				o.Result = make([]byte, rng.IntN(3000))
 			}
+			var hashes [][16]byte
+			if o.Kind == task.Success && rng.IntN(3) == 0 {
+				s := randomSubmit(rng, known, pick).(*Submit)
+				o.Submit, hashes, c.DedupWindow = s.Specs, s.Hashes, s.DedupWindow
+			}
+			if rng.IntN(4) == 0 {
+				o.Progress = task.Progress{Percent: uint32(rng.IntN(101)), Cursor: []byte{byte(rng.IntN(256))}}
+			}
 			c.Outcomes, c.Delays = append(c.Outcomes, o), append(c.Delays, time.Duration(rng.IntN(5000))*time.Millisecond)
+			c.Hashes = append(c.Hashes, hashes)
 		}
 		return c
 	case n < 16 && len(running) > 0:

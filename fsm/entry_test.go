@@ -24,9 +24,15 @@ func allCommands() []Command {
 			Backoff: task.Backoff{Initial: time.Second, FactorPercent: 150, Max: time.Minute, JitterPercent: 5},
 		}, {ID: id, Type: "t", ScheduledAt: epoch}}, Hashes: [][16]byte{{1}, {2}}, Atomic: true, DedupWindow: time.Hour},
 		&Claim{Session: task.SessionID{1}, WorkerID: "w", Queues: []string{"q"}, Types: []string{"t"}, Max: 3, Lease: time.Minute},
-		&Finish{Outcomes: []task.Outcome{{ID: id, LeaseID: 4, Kind: task.Success, Result: []byte("r")}, {ID: id, LeaseID: 5, Kind: task.Failure, Error: "e"}}, Delays: []time.Duration{0, time.Second}},
+		&Finish{
+			Outcomes: []task.Outcome{
+				{ID: id, LeaseID: 4, Kind: task.Success, Result: []byte("r"), Submit: []task.Spec{{ID: id, Type: "t"}}},
+				{ID: id, LeaseID: 5, Kind: task.Failure, Error: "e", Progress: task.Progress{Percent: 3, Message: "m", Cursor: []byte("c")}},
+			},
+			Delays: []time.Duration{0, time.Second}, Hashes: [][][16]byte{{{1}}, nil}, DedupWindow: time.Hour,
+		},
 		&Cancel{IDs: []task.ID{id}},
-		&Release{Ended: []Ended{{ID: id, LeaseID: 4, Kind: task.TimedOut, Crash: true, Delay: time.Second}}},
+		&Release{Ended: []Ended{{ID: id, LeaseID: 4, Kind: task.TimedOut, Crash: true, Delay: time.Second, Progress: task.Progress{Message: "m"}}}},
 		&Promote{Max: 9},
 		&Step{},
 		&SetMember{Member: member.Member{ID: member.ID{1}, Name: "n", Address: "a:1", HTTPAddress: "a:2", MaxCommandVersion: 1}},

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"errors"
 	"fmt"
 	"time"
 
@@ -10,25 +11,51 @@ import (
 // finish ends leases with what the workers report, each item by itself.
 func (m *machine) finish(c *Finish) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Outcomes))}
+	touched := len(c.Outcomes)
 	for i := range c.Outcomes {
 		o := &c.Outcomes[i]
+		touched += len(o.Submit)
 		t, err := m.batch.Task(o.ID)
 		if err != nil {
 			return r, err
 		}
 		r.Receipts[i] = task.Receipt{ID: o.ID}
-		switch digest := o.Digest(); {
+		switch digest := o.Digest(c.Hashes[i]); {
 		case t == nil:
 			r.Receipts[i].Err = fmt.Errorf("%w: task %s", task.ErrNotFound, o.ID)
 		case t.Status == task.InProgress && t.LeaseID == o.LeaseID:
-			m.report(t.Clone(), o, digest, c.Delays[i])
+			if r.Receipts[i].Err, err = m.reportAndSubmit(t.Clone(), c, i, digest); err != nil {
+				return r, err
+			}
 		case t.LastLease == task.LastLease{LeaseID: o.LeaseID, Kind: o.Kind, Digest: digest}:
 			r.Receipts[i].Duplicate = true
 		default:
 			r.Receipts[i].Err = fmt.Errorf("%w: lease %d of task %s, which is %s under lease %d", task.ErrStaleLease, o.LeaseID, o.ID, t.Status, t.LeaseID)
 		}
 	}
-	return m.settled(r)
+	return m.settled(r, touched)
+}
+
+// reportAndSubmit gives a running task outcome i and adds the tasks that come with it, or does nothing and says why.
+func (m *machine) reportAndSubmit(t *task.Task, c *Finish, i int, digest [16]byte) (refused, err error) {
+	o := &c.Outcomes[i]
+	savepoint, ended, done := m.batch.Savepoint(), len(m.ended), len(m.done)
+	m.report(t, o, digest, c.Delays[i])
+	if len(o.Submit) == 0 {
+		return nil, nil
+	}
+	r, err := m.addAll(&Submit{Specs: o.Submit, Hashes: c.Hashes[i], Atomic: true, DedupWindow: c.DedupWindow})
+	if err != nil || r.Err == nil {
+		return nil, err
+	}
+	m.batch.Rollback(savepoint)
+	m.ended, m.done = m.ended[:ended], m.done[:done]
+	for j := range r.Receipts {
+		if why := r.Receipts[j].Err; why != nil && !errors.Is(why, task.ErrAborted) {
+			return fmt.Errorf("%w: submit, item %d: %w", task.ErrAborted, j, why), nil
+		}
+	}
+	return r.Err, nil
 }
 
 // report gives a running task the outcome of its attempt.
@@ -37,6 +64,9 @@ func (m *machine) report(t *task.Task, o *task.Outcome, digest [16]byte, delay t
 	t.LastLease = task.LastLease{LeaseID: t.LeaseID, Kind: o.Kind, Digest: digest}
 	if o.Kind != task.Success {
 		t.Error = o.Error
+	}
+	if !o.Progress.IsZero() {
+		t.Progress = o.Progress
 	}
 	switch {
 	case o.Kind == task.Success:

@@ -22,13 +22,16 @@ func (m *machine) release(c *Release) (Result, error) {
 		m.revoke(t.Clone(), e)
 		r.Count++
 	}
-	return m.settled(r)
+	return m.settled(r, r.Count)
 }
 
 func (m *machine) revoke(t *task.Task, e *Ended) {
 	reason := revokedText(t, e.Kind)
 	t.EndAttempt(e.Kind, reason, m.now)
 	t.LastLease = task.LastLease{LeaseID: t.LeaseID, Kind: e.Kind}
+	if !e.Progress.IsZero() {
+		t.Progress = e.Progress
+	}
 	if e.Crash {
 		t.CrashCount++
 	}

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strconv"
 	"strings"
@@ -132,6 +133,7 @@ func (s *script) command(words []string) string {
 			Max: number(args["max"], 1), Lease: 30 * time.Second,
 		})
 	case "finish":
+		words, submit, _ := cut(words, "submit")
 		o := task.Outcome{ID: s.id(words[1]), LeaseID: uint64(number(args["lease"], 0)), Kind: task.Success, Error: args["error"]}
 		if args["kind"] != "" {
 			s.must(o.Kind.UnmarshalText([]byte(args["kind"])))
@@ -139,9 +141,20 @@ func (s *script) command(words []string) string {
 		if args["result"] != "" {
 			o.Result = []byte(args["result"])
 		}
-		return s.apply(&Finish{Outcomes: []task.Outcome{o}, Delays: []time.Duration{duration(args["delay"])}})
+		if args["cursor"] != "" {
+			o.Progress = task.Progress{Percent: 50, Cursor: []byte(args["cursor"])}
+		}
+		c := s.submit(submit).(*Submit)
+		o.Submit = c.Specs
+		return s.apply(&Finish{
+			Outcomes: []task.Outcome{o}, Delays: []time.Duration{duration(args["delay"])}, Hashes: [][][16]byte{c.Hashes},
+			DedupWindow: c.DedupWindow,
+		})
 	case "release":
 		e := Ended{ID: s.id(words[1]), LeaseID: uint64(number(args["lease"], 0)), Crash: args["crash"] != "", Delay: duration(args["delay"])}
+		if args["cursor"] != "" {
+			e.Progress = task.Progress{Percent: 50, Cursor: []byte(args["cursor"])}
+		}
 		s.must(e.Kind.UnmarshalText([]byte(args["kind"])))
 		return s.apply(&Release{Ended: []Ended{e}})
 	case "cancel":
@@ -177,6 +190,14 @@ func (s *script) command(words []string) string {
 	}
 	s.t.Fatalf("unknown command %q", words[0])
 	return ""
+}
+
+// cut splits words at the first that is sep.
+func cut(words []string, sep string) (before, after []string, found bool) {
+	if i := slices.Index(words, sep); i >= 0 {
+		return words[:i], words[i+1:], true
+	}
+	return words, nil, false
 }
 
 // submit reads "NAME key=value ... [, NAME key=value ...]" and the word "atomic".
@@ -324,6 +345,9 @@ func (s *script) tasks() string {
 		}
 		if t.CancelRequested {
 			add("cancel-requested")
+		}
+		if !t.Progress.IsZero() {
+			add("progress=%d%%:%s", t.Progress.Percent, t.Progress.Cursor)
 		}
 		if t.Error != "" {
 			add("error=%q", t.Error)

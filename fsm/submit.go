@@ -26,11 +26,21 @@ func (m *machine) submit(c *Submit) (Result, error) {
 		}
 		r.Receipts[i] = receipt
 	}
-	return m.settled(r)
+	return m.settled(r, len(r.Receipts))
 }
 
-// submitAtomic adds all tasks or none. The tasks may depend on each other in any order, but not in a circle.
+// submitAtomic adds all tasks or none.
 func (m *machine) submitAtomic(c *Submit) (Result, error) {
+	r, err := m.addAll(c)
+	if err != nil || r.Err != nil {
+		return r, err
+	}
+	return m.settled(r, len(r.Receipts))
+}
+
+// addAll adds all tasks, or says in the Result why it did not; what it did until then is the caller's to roll back. The
+// tasks may depend on each other in any order, but not in a circle.
+func (m *machine) addAll(c *Submit) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
 	fresh := make(map[task.ID]*task.Task, len(c.Specs))
 	tasks := make([]*task.Task, len(c.Specs))
@@ -65,7 +75,7 @@ func (m *machine) submitAtomic(c *Submit) (Result, error) {
 			return aborted(c, i, refused), nil
 		}
 	}
-	return m.settled(r)
+	return r, nil
 }
 
 // aborted is the answer to an atomic batch whose item bad was refused: the command changes nothing.

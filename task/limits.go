@@ -15,6 +15,7 @@ const (
 	MaxCursor        = 1 << 10  // bytes of the cursor of a list
 	MaxToken         = 4 << 10  // bytes
 	MaxItems         = 1000     // tasks, results or ids in one request
+	MaxFollowUps     = 100      // tasks submitted with one result
 	MaxDependencies  = 1000     // of one task
 	MaxBatchParents  = 10000    // dependencies in one request, all tasks together
 	MaxHistory       = 20       // attempts kept

@@ -81,6 +81,8 @@ type Outcome struct {
 	Result     []byte        // with Success, at most MaxResult
 	Error      string        // with the others, at most MaxError
 	RetryAfter time.Duration // with Failure (0: the task's backoff) and Snooze
+	Submit     []Spec        // with Success: tasks that are submitted together with it, or nothing of both takes effect
+	Progress   Progress      // what heartbeats told last; the leader fills it in
 }
 
 // Validate checks the fields against their limits. The error wraps ErrInvalid or ErrTooLarge.
@@ -99,14 +101,25 @@ func (o *Outcome) Validate() error {
 		return fmt.Errorf("%w: error has %d bytes, at most %d are allowed", ErrTooLarge, len(o.Error), MaxError)
 	case !utf8.ValidString(o.Error):
 		return fmt.Errorf("%w: error is not UTF-8", ErrInvalid)
+	case len(o.Submit) > 0 && o.Kind != Success:
+		return fmt.Errorf("%w: only a success can submit tasks", ErrInvalid)
+	case len(o.Submit) > MaxFollowUps:
+		return fmt.Errorf("%w: %d tasks to submit with one result, at most %d are allowed", ErrTooLarge, len(o.Submit),
+			MaxFollowUps)
 	case o.RetryAfter < 0 || o.RetryAfter > MaxDelay:
 		return fmt.Errorf("%w: retry_after %s is not within 0 and %s", ErrInvalid, o.RetryAfter, MaxDelay)
+	}
+	for i := range o.Submit {
+		if err := o.Submit[i].Validate(); err != nil {
+			return fmt.Errorf("submit, item %d: %w", i, err)
+		}
 	}
 	return nil
 }
 
-// Digest is the first 16 bytes of SHA-256 over kind, result and error: equal for a repeated report of one outcome.
-func (o *Outcome) Digest() (d [16]byte) {
+// Digest is the first 16 bytes of SHA-256 over kind, result, error and the content hashes of what is submitted with it:
+// equal for a repeated report of one outcome.
+func (o *Outcome) Digest(submitted [][16]byte) (d [16]byte) {
 	h := sha256.New()
 	var n [9]byte
 	n[0] = byte(o.Kind)
@@ -114,6 +127,9 @@ func (o *Outcome) Digest() (d [16]byte) {
 	h.Write(n[:])
 	h.Write(o.Result)
 	h.Write([]byte(o.Error))
+	for i := range submitted {
+		h.Write(submitted[i][:])
+	}
 	copy(d[:], h.Sum(nil))
 	return d
 }

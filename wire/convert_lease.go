@@ -36,10 +36,14 @@ func ClaimFromPB(p *wirepb.ClaimRequest, session task.SessionID) (task.ClaimRequ
 
 // OutcomeToPB says an outcome on the wire.
 func OutcomeToPB(o *task.Outcome) *wirepb.Outcome {
-	return &wirepb.Outcome{
+	p := &wirepb.Outcome{
 		Id: bytesOf(o.ID), LeaseId: o.LeaseID, Kind: uint32(o.Kind), Result: o.Result, Error: o.Error,
 		RetryAfterUs: o.RetryAfter.Microseconds(),
 	}
+	for i := range o.Submit {
+		p.Submit = append(p.Submit, SpecToPB(&o.Submit[i]))
+	}
+	return p
 }
 
 // OutcomeFromPB reads an outcome. The error wraps task.ErrInvalid and names the field. Outcome.Validate is left to the
@@ -53,8 +57,18 @@ func OutcomeFromPB(p *wirepb.Outcome) (task.Outcome, error) {
 	if o.Kind, err = outcomeKindFromPB(p.GetKind()); err != nil {
 		return o, err
 	}
-	o.RetryAfter, err = duration("retry_after_us", p.GetRetryAfterUs())
-	return o, err
+	if o.RetryAfter, err = duration("retry_after_us", p.GetRetryAfterUs()); err != nil {
+		return o, err
+	}
+	if len(p.GetSubmit()) > 0 {
+		o.Submit = make([]task.Spec, len(p.GetSubmit()))
+	}
+	for i, spec := range p.GetSubmit() {
+		if o.Submit[i], err = SpecFromPB(spec); err != nil {
+			return o, fmt.Errorf("submit, item %d: %w", i, err)
+		}
+	}
+	return o, nil
 }
 
 // ReceiptToPB says a receipt on the wire.

@@ -34,7 +34,8 @@ var (
 
 	submitCounts      = []count{{1, "tasks", task.MaxItems, specCounts}}
 	receiptsCounts    = []count{{1, "receipts", task.MaxItems, nil}}
-	resultCounts      = []count{{1, "outcomes", task.MaxItems, nil}, {2, "next", 1, claimCounts}}
+	outcomeCounts     = []count{{7, "submit", task.MaxFollowUps, specCounts}}
+	resultCounts      = []count{{1, "outcomes", task.MaxItems, outcomeCounts}, {2, "next", 1, claimCounts}}
 	resultReplyCounts = []count{{1, "receipts", task.MaxItems, nil}, {2, "next", 1, tasksCounts}}
 	leasesCounts      = []count{{1, "leases", task.MaxItems, nil}}
 	beatReplyCounts   = []count{{1, "lost", task.MaxItems, nil}, {2, "cancelled", task.MaxItems, nil}}

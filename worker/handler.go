@@ -72,6 +72,29 @@ func Report(ctx context.Context, p task.Progress) error {
 	return nil
 }
 
+// Enqueue has a task submitted together with the success of the handler's own: the broker takes both or neither. If the
+// handler does not succeed nothing is submitted. If the broker refuses the task, the handler's attempt is a failure. The
+// id is spec's, or a fresh one. The error wraps task.ErrInvalid or task.ErrTooLarge.
+func Enqueue(ctx context.Context, spec task.Spec) (task.ID, error) {
+	l, ok := ctx.Value(leaseKey{}).(*lease)
+	if !ok {
+		return task.ID{}, fmt.Errorf("%w: the context is no handler's", task.ErrInvalid)
+	}
+	if spec.ID == (task.ID{}) {
+		spec.ID = task.NewID()
+	}
+	if err := spec.Validate(); err != nil {
+		return task.ID{}, err
+	}
+	l.r.mu.Lock()
+	defer l.r.mu.Unlock()
+	if len(l.submit) >= task.MaxFollowUps {
+		return task.ID{}, fmt.Errorf("%w: a handler can enqueue %d tasks", task.ErrTooLarge, task.MaxFollowUps)
+	}
+	l.submit = append(l.submit, spec)
+	return spec.ID, nil
+}
+
 // maxStack bounds the stack in the error of a handler that panicked.
 const maxStack = 8 << 10
 

@@ -20,6 +20,7 @@ type lease struct {
 	clock    *time.Timer // ends the handler at expires
 	timeout  *time.Timer // ends the handler after timeout_seconds; nil without
 	progress task.Progress
+	submit   []task.Spec   // what the handler wants submitted with its success
 	outcome  *task.Outcome // once the handler has returned or was left behind
 	lost     bool          // the broker said so: there is nothing to report
 }
@@ -69,6 +70,9 @@ func (l *lease) work(h Handler) {
 		o := outcomeOf(l.ctx, l.task, result, err)
 		l.r.mu.Lock()
 		defer l.r.mu.Unlock()
+		if o.Kind == task.Success {
+			o.Submit = l.submit
+		}
 		l.r.running--
 		l.r.settle(l, o)
 	}()

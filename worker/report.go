@@ -2,6 +2,7 @@ package worker
 
 import (
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/haiku-queue/haiku/client"
@@ -83,6 +84,13 @@ func (r *run) reported(batch []*lease, receipts []task.Receipt, tasks []*task.Ta
 		for i, l := range batch {
 			if why := receipts[i].Err; why != nil {
 				r.w.cfg.Logger.Warn("outcome refused", "task", l.task.ID, "lease", l.task.LeaseID, "error", why)
+				if len(l.outcome.Submit) > 0 && !errors.Is(why, task.ErrStaleLease) && !errors.Is(why, task.ErrNotFound) {
+					o := outcomeOf(l.ctx, l.task, nil, fmt.Errorf("submit with the result: %w", why))
+					o.Kind = task.Failure // whatever became of the context since
+					l.outcome = &o
+					r.finished = append(r.finished, l)
+					continue
+				}
 			}
 			delete(r.leases, l.task.LeaseID)
 		}

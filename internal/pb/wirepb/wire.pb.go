@@ -1548,6 +1548,7 @@ type Outcome struct {
 	Result        []byte                 `protobuf:"bytes,4,opt,name=result,proto3" json:"result,omitempty"`
 	Error         string                 `protobuf:"bytes,5,opt,name=error,proto3" json:"error,omitempty"`
 	RetryAfterUs  int64                  `protobuf:"varint,6,opt,name=retry_after_us,json=retryAfterUs,proto3" json:"retry_after_us,omitempty"`
+	Submit        []*TaskSpec            `protobuf:"bytes,7,rep,name=submit,proto3" json:"submit,omitempty"` // with success: tasks that come into being with it, or nothing of both
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1622,6 +1623,13 @@ func (x *Outcome) GetRetryAfterUs() int64 {
 		return x.RetryAfterUs
 	}
 	return 0
+}
+
+func (x *Outcome) GetSubmit() []*TaskSpec {
+	if x != nil {
+		return x.Submit
+	}
+	return nil
 }
 
 type ResultRequest struct {
@@ -3741,14 +3749,15 @@ const file_wire_proto_rawDesc = "" +
 	"\blease_us\x18\x06 \x01(\x03R\aleaseUs\"7\n" +
 	"\n" +
 	"ClaimReply\x12)\n" +
-	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\"\x9c\x01\n" +
+	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\"\xcd\x01\n" +
 	"\aOutcome\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x19\n" +
 	"\blease_id\x18\x02 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x03 \x01(\rR\x04kind\x12\x16\n" +
 	"\x06result\x18\x04 \x01(\fR\x06result\x12\x14\n" +
 	"\x05error\x18\x05 \x01(\tR\x05error\x12$\n" +
-	"\x0eretry_after_us\x18\x06 \x01(\x03R\fretryAfterUs\"t\n" +
+	"\x0eretry_after_us\x18\x06 \x01(\x03R\fretryAfterUs\x12/\n" +
+	"\x06submit\x18\a \x03(\v2\x17.haiku.wire.v1.TaskSpecR\x06submit\"t\n" +
 	"\rResultRequest\x122\n" +
 	"\boutcomes\x18\x01 \x03(\v2\x16.haiku.wire.v1.OutcomeR\boutcomes\x12/\n" +
 	"\x04next\x18\x02 \x01(\v2\x1b.haiku.wire.v1.ClaimRequestR\x04next\"p\n" +
@@ -3963,25 +3972,26 @@ var file_wire_proto_depIdxs = []int32{
 	8,  // 9: haiku.wire.v1.SubmitRequest.tasks:type_name -> haiku.wire.v1.TaskSpec
 	11, // 10: haiku.wire.v1.SubmitReply.receipts:type_name -> haiku.wire.v1.Receipt
 	10, // 11: haiku.wire.v1.ClaimReply.tasks:type_name -> haiku.wire.v1.Task
-	16, // 12: haiku.wire.v1.ResultRequest.outcomes:type_name -> haiku.wire.v1.Outcome
-	14, // 13: haiku.wire.v1.ResultRequest.next:type_name -> haiku.wire.v1.ClaimRequest
-	11, // 14: haiku.wire.v1.ResultReply.receipts:type_name -> haiku.wire.v1.Receipt
-	15, // 15: haiku.wire.v1.ResultReply.next:type_name -> haiku.wire.v1.ClaimReply
-	7,  // 16: haiku.wire.v1.LeaseRef.progress:type_name -> haiku.wire.v1.Progress
-	19, // 17: haiku.wire.v1.HeartbeatRequest.leases:type_name -> haiku.wire.v1.LeaseRef
-	10, // 18: haiku.wire.v1.QueryReply.tasks:type_name -> haiku.wire.v1.Task
-	11, // 19: haiku.wire.v1.CancelReply.receipts:type_name -> haiku.wire.v1.Receipt
-	10, // 20: haiku.wire.v1.ListReply.tasks:type_name -> haiku.wire.v1.Task
-	29, // 21: haiku.wire.v1.StatsReply.total:type_name -> haiku.wire.v1.QueueCounts
-	29, // 22: haiku.wire.v1.StatsReply.queues:type_name -> haiku.wire.v1.QueueCounts
-	32, // 23: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
-	35, // 24: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
-	32, // 25: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
-	26, // [26:26] is the sub-list for method output_type
-	26, // [26:26] is the sub-list for method input_type
-	26, // [26:26] is the sub-list for extension type_name
-	26, // [26:26] is the sub-list for extension extendee
-	0,  // [0:26] is the sub-list for field type_name
+	8,  // 12: haiku.wire.v1.Outcome.submit:type_name -> haiku.wire.v1.TaskSpec
+	16, // 13: haiku.wire.v1.ResultRequest.outcomes:type_name -> haiku.wire.v1.Outcome
+	14, // 14: haiku.wire.v1.ResultRequest.next:type_name -> haiku.wire.v1.ClaimRequest
+	11, // 15: haiku.wire.v1.ResultReply.receipts:type_name -> haiku.wire.v1.Receipt
+	15, // 16: haiku.wire.v1.ResultReply.next:type_name -> haiku.wire.v1.ClaimReply
+	7,  // 17: haiku.wire.v1.LeaseRef.progress:type_name -> haiku.wire.v1.Progress
+	19, // 18: haiku.wire.v1.HeartbeatRequest.leases:type_name -> haiku.wire.v1.LeaseRef
+	10, // 19: haiku.wire.v1.QueryReply.tasks:type_name -> haiku.wire.v1.Task
+	11, // 20: haiku.wire.v1.CancelReply.receipts:type_name -> haiku.wire.v1.Receipt
+	10, // 21: haiku.wire.v1.ListReply.tasks:type_name -> haiku.wire.v1.Task
+	29, // 22: haiku.wire.v1.StatsReply.total:type_name -> haiku.wire.v1.QueueCounts
+	29, // 23: haiku.wire.v1.StatsReply.queues:type_name -> haiku.wire.v1.QueueCounts
+	32, // 24: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
+	35, // 25: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
+	32, // 26: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
+	27, // [27:27] is the sub-list for method output_type
+	27, // [27:27] is the sub-list for method input_type
+	27, // [27:27] is the sub-list for extension type_name
+	27, // [27:27] is the sub-list for extension extendee
+	0,  // [0:27] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
