@@ -33,7 +33,7 @@ func ParseID(s string) (ID, error) {
 // IDFromBytes reads the 16-byte form of a task id. The error wraps ErrInvalid.
 func IDFromBytes(b []byte) (ID, error) {
 	if len(b) != 16 {
-		return ID{}, fmt.Errorf("%w: a task id has 16 bytes, got %d", ErrInvalid, len(b))
+		return ID{}, fmt.Errorf("%w: a task id of %d bytes; it has 16", ErrInvalid, len(b))
 	}
 	return ID(b), nil
 }

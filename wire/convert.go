@@ -51,7 +51,7 @@ func small(field string, v uint32) (uint8, error) {
 // id16 reads 16 bytes. The error wraps task.ErrInvalid and names the field.
 func id16[T ~[16]byte](field string, b []byte) (T, error) {
 	if len(b) != 16 {
-		return T{}, fmt.Errorf("%w: %s has 16 bytes, got %d", task.ErrInvalid, field, len(b))
+		return T{}, fmt.Errorf("%w: %s is of %d bytes, not 16", task.ErrInvalid, field, len(b))
 	}
 	return T(b), nil
 }

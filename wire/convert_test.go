@@ -88,7 +88,7 @@ func TestRefused(t *testing.T) {
 		{"wait_us", &wirepb.ResultRequest{Next: &wirepb.ClaimRequest{WaitUs: -1}}},
 		{"id", outcome(&wirepb.Outcome{Kind: 1})},
 		{"outcome", outcome(&wirepb.Outcome{Id: id, Kind: 0})},
-		{"submit, item 0: id", outcome(&wirepb.Outcome{Id: id, Kind: 1, Submit: []*wirepb.TaskSpec{{Type: "t", Id: id[:3]}}})},
+		{"submit, item 0", outcome(&wirepb.Outcome{Id: id, Kind: 1, Submit: []*wirepb.TaskSpec{{Type: "t", Id: id[:3]}}})},
 		{"outcome", outcome(&wirepb.Outcome{Id: id, Kind: 7})},
 		{"retry_after_us", outcome(&wirepb.Outcome{Id: id, Kind: 2, RetryAfterUs: -1})},
 		{"id", &wirepb.HeartbeatRequest{Leases: []*wirepb.LeaseRef{{LeaseId: 1}}}},
