@@ -30,6 +30,7 @@ type Config struct {
 	TrailingLogs       uint64        // entries kept after a snapshot, at most
 	SnapshotThreshold  uint64        // entries after which the log is cut
 	SnapshotInterval   time.Duration // how often it is looked at
+	LogCacheBytes      int64         // of the log's newest entries, kept in memory
 	StorageTimeout     time.Duration // a write that hangs for this long ends the process
 	SessionGrace       time.Duration // for a worker to come back before its leases are released
 	DedupWindow        time.Duration
@@ -49,6 +50,7 @@ func Default() Config {
 		LogStore:         LogBolt,
 		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
 		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,
-		StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second, DedupWindow: task.DefaultDedup,
+		LogCacheBytes: logCacheBytes, StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second,
+		DedupWindow: task.DefaultDedup,
 	}
 }

@@ -22,11 +22,12 @@ var errOtherLog = errors.New("raft's log is of another kind")
 
 // logConfig is what a log store needs to open.
 type logConfig struct {
-	Dir      string // of the group
-	Kind     LogKind
-	Watchdog *watchdog
-	Logger   *slog.Logger
-	OnFatal  func(error)
+	Dir        string // of the group
+	Kind       LogKind
+	CacheBytes int64 // of the newest entries, kept in memory; 0: logCacheBytes
+	Watchdog   *watchdog
+	Logger     *slog.Logger
+	OnFatal    func(error)
 }
 
 // fileName is the name of the log's file or directory.

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"cmp"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -74,7 +75,7 @@ func openLogStore(cfg logConfig) (*logStore, error) {
 	w := cfg.Watchdog
 	return &logStore{
 		files: files, onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
-		cache: logCache{limit: logCacheBytes}, extent: extent,
+		cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
 	}, nil
 }
 

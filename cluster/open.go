@@ -110,7 +110,8 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	n.watchdog = newWatchdog(2*n.cfg.ElectionTimeout, n.cfg.StorageTimeout, n.onSlow, n.fatal)
 	opened.add(func() error { n.watchdog.Close(); return nil })
 	n.logs, err = openLogStore(logConfig{
-		Dir: group, Kind: n.cfg.LogStore, Watchdog: n.watchdog, Logger: n.log, OnFatal: n.fatal,
+		Dir: group, Kind: n.cfg.LogStore, CacheBytes: n.cfg.LogCacheBytes, Watchdog: n.watchdog, Logger: n.log,
+		OnFatal: n.fatal,
 	})
 	if err != nil {
 		return err

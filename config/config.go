@@ -16,6 +16,8 @@ type Config struct {
 	DedupWindow  time.Duration `key:"dedup_window" min:"1m" max:"720h"`
 	SessionGrace time.Duration `key:"session_grace" min:"0s" max:"10m"`
 
+	MemoryLimit Size `key:"memory_limit" min:"0" max:"16TiB"`
+
 	Log    Log    `key:"log"`
 	Raft   Raft   `key:"raft"`
 	Store  Store  `key:"store"`
@@ -38,6 +40,7 @@ type Raft struct {
 	SnapshotThreshold  int           `key:"snapshot_threshold" min:"64" max:"10000000"`
 	SnapshotInterval   time.Duration `key:"snapshot_interval" min:"1s" max:"1h"`
 	StorageTimeout     time.Duration `key:"storage_timeout" min:"1s" max:"10m"`
+	LogCache           Size          `key:"log_cache" min:"1MiB" max:"64GiB"`
 }
 
 // Default returns the settings of a node that serves this machine alone.
@@ -57,6 +60,7 @@ func Default() Config {
 			SnapshotThreshold:  20_000,
 			SnapshotInterval:   30 * time.Second,
 			StorageTimeout:     30 * time.Second,
+			LogCache:           32 << 20,
 		},
 		Store:  defaultStore(),
 		Limits: defaultLimits(),

@@ -98,22 +98,24 @@ func TestRefusals(t *testing.T) {
 		args []string
 		want []string // parts of the error
 	}{
-		"unknown key":            {file: "dat_dir: x\n", want: []string{`unknown key "dat_dir"; did you mean data_dir?`}},
-		"key without section":    {file: "heartbeat_timeout: 1s\n", want: []string{"did you mean raft.heartbeat_timeout?"}},
-		"unknown key, no idea":   {file: "zzzzzzzzzzz: x\n", want: []string{`unknown key "zzzzzzzzzzz"`}},
-		"not YAML":               {file: "listen: [\n", want: []string{"config file"}},
-		"unknown variable":       {env: []string{"HAIKU_DATADIR=x"}, want: []string{"HAIKU_DATADIR; did you mean HAIKU_DATA_DIR?"}},
-		"unknown in a section":   {env: []string{"HAIKU_RAFT_COLOUR_OF_SKY=x"}, want: []string{"unknown environment variable HAIKU_RAFT_COLOUR_OF_SKY"}},
-		"bad duration":           {file: "raft: {heartbeat_timeout: soon}\n", want: []string{"raft.heartbeat_timeout", "not a duration", "100ms to 60s"}},
-		"bad size":               {file: "store: {block_cache: much}\n", want: []string{"store.block_cache", "not a size", "8MiB to 1TiB"}},
-		"bad bool":               {file: "insecure: perhaps\n", want: []string{"insecure", "true or false"}},
-		"bad number":             {env: []string{"HAIKU_RAFT_TRAILING_LOGS=many"}, want: []string{"raft.trailing_logs", "whole number", "64 to"}},
-		"list for a text":        {file: "listen: [a, b]\n", want: []string{"listen", "one text"}},
-		"bad level":              {env: []string{"HAIKU_LOG_LEVEL=loud"}, want: []string{"log.level", "debug, info, warn, error"}},
-		"every problem":          {file: "log: {level: loud}\nraft: {trailing_logs: 1}\nlisten: here\n", want: []string{"log.level", "raft.trailing_logs", "listen"}},
-		"election below beat":    {file: "raft: {election_timeout: 1s}\n", want: []string{"raft.election_timeout", "at least"}},
-		"lease above beat":       {file: "raft: {leader_lease_timeout: 3s}\n", want: []string{"raft.leader_lease_timeout", "at most"}},
-		"total below one":        {file: "limits: {total_bytes: 16MiB}\n", want: []string{"limits.total_bytes", "at least"}},
+		"unknown key":          {file: "dat_dir: x\n", want: []string{`unknown key "dat_dir"; did you mean data_dir?`}},
+		"key without section":  {file: "heartbeat_timeout: 1s\n", want: []string{"did you mean raft.heartbeat_timeout?"}},
+		"unknown key, no idea": {file: "zzzzzzzzzzz: x\n", want: []string{`unknown key "zzzzzzzzzzz"`}},
+		"not YAML":             {file: "listen: [\n", want: []string{"config file"}},
+		"unknown variable":     {env: []string{"HAIKU_DATADIR=x"}, want: []string{"HAIKU_DATADIR; did you mean HAIKU_DATA_DIR?"}},
+		"unknown in a section": {env: []string{"HAIKU_RAFT_COLOUR_OF_SKY=x"}, want: []string{"unknown environment variable HAIKU_RAFT_COLOUR_OF_SKY"}},
+		"bad duration":         {file: "raft: {heartbeat_timeout: soon}\n", want: []string{"raft.heartbeat_timeout", "not a duration", "100ms to 60s"}},
+		"bad size":             {file: "store: {block_cache: much}\n", want: []string{"store.block_cache", "not a size", "8MiB to 1TiB"}},
+		"bad bool":             {file: "insecure: perhaps\n", want: []string{"insecure", "true or false"}},
+		"bad number":           {env: []string{"HAIKU_RAFT_TRAILING_LOGS=many"}, want: []string{"raft.trailing_logs", "whole number", "64 to"}},
+		"list for a text":      {file: "listen: [a, b]\n", want: []string{"listen", "one text"}},
+		"bad level":            {env: []string{"HAIKU_LOG_LEVEL=loud"}, want: []string{"log.level", "debug, info, warn, error"}},
+		"every problem":        {file: "log: {level: loud}\nraft: {trailing_logs: 1}\nlisten: here\n", want: []string{"log.level", "raft.trailing_logs", "listen"}},
+		"election below beat":  {file: "raft: {election_timeout: 1s}\n", want: []string{"raft.election_timeout", "at least"}},
+		"lease above beat":     {file: "raft: {leader_lease_timeout: 3s}\n", want: []string{"raft.leader_lease_timeout", "at most"}},
+		"total below one":      {file: "limits: {total_bytes: 16MiB}\n", want: []string{"limits.total_bytes", "at least"}},
+		"too little memory": {file: "memory_limit: 1GiB\n", want: []string{"memory_limit: 1GiB is less than the 1760MiB", "store.block_cache 256MiB",
+			"2 x limits.total_bytes 1GiB", "allowed: 0"}},
 		"no WAL":                 {file: "store: {enable_wal: false}\n", want: []string{"store.enable_wal: false is refused", "wal_sync_mode 0"}},
 		"fifo":                   {file: "store: {compaction_style: fifo}\n", want: []string{"fifo is refused", "deletes", "level, universal"}},
 		"unknown compression":    {file: "store: {compression_type: lzma}\n", want: []string{`"lzma" is not known`, "none, snappy, lz4, zlib, zstd"}},
@@ -161,9 +163,12 @@ func TestAccepted(t *testing.T) {
 	tests := map[string]struct {
 		args, env []string
 	}{
-		"exposed, founding":  {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
-		"exposed, joining":   {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
-		"every interface":    {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"exposed, founding": {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"exposed, joining":  {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
+		"every interface":   {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"little memory": {env: []string{"HAIKU_MEMORY_LIMIT=348MiB", "HAIKU_STORE_BLOCK_CACHE=8MiB", "HAIKU_STORE_WRITE_BUFFER_TOTAL=8MiB",
+			"HAIKU_STORE_WRITE_BUFFER_SIZE=4MiB", "HAIKU_STORE_RECORD_CACHE=4MiB", "HAIKU_RAFT_LOG_CACHE=8MiB", "HAIKU_LIMITS_CONNECTION_BYTES=16MiB",
+			"HAIKU_LIMITS_TOTAL_BYTES=16MiB"}},
 		"database elsewhere": {env: []string{"HAIKU_STORE_DB_PATH=/var/lib/haiku-db"}},
 		"database below":     {env: []string{"HAIKU_STORE_DB_PATH=fast/db"}},
 		"localhost":          {args: []string{"--listen=localhost:7420"}},
@@ -178,6 +183,21 @@ func TestAccepted(t *testing.T) {
 				t.Error(err)
 			}
 		})
+	}
+}
+
+// TestMemoryIsShared: what is not RocksDB's is Go's, whether the limit is given or the sum of its parts.
+func TestMemoryIsShared(t *testing.T) {
+	c := config.Default()
+	if all, inGo := c.Memory(), c.GoMemory(); all != 1760<<20 || inGo != 1248<<20 {
+		t.Errorf("by default %v, %v of it in Go", all, inGo)
+	}
+	c.MemoryLimit, c.Store.BlockCache = 4<<30, 1<<30
+	if err := c.Validate(); err != nil {
+		t.Error(err)
+	}
+	if all, inGo := c.Memory(), c.GoMemory(); all != 4<<30 || inGo != 4<<30-(1<<30+256<<20) {
+		t.Errorf("with a limit %v, %v of it in Go", all, inGo)
 	}
 }
 

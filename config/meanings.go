@@ -12,6 +12,9 @@ var meanings = map[string]string{
 	"dedup_window":  "a submit whose id was made longer ago is refused unless the task is there; the leader's counts",
 	"session_grace": "how long a worker without connection may take to come back before its leases are released",
 
+	"memory_limit": "memory that the node may use, so that its caches, buffers and requests have to fit; 0 is the sum of " +
+		"what they may take",
+
 	"log.level":  "least important level that is logged",
 	"log.format": "text for people, json for machines",
 
@@ -25,6 +28,8 @@ var meanings = map[string]string{
 	"raft.snapshot_threshold": "log entries after which the log is cut",
 	"raft.snapshot_interval":  "how often the log's length is looked at",
 	"raft.storage_timeout":    "a write to the disk that hangs for this long ends the process",
+
+	"raft.log_cache": "memory for the newest entries of the log, from which followers are served",
 
 	"store.db_path": "directory of the database: below data_dir, or absolute and existing, for a disk of its own; there " +
 		"it gets a directory named after the node",

@@ -18,6 +18,7 @@ func (c *Config) Validate() error {
 	}
 	problems = append(problems, c.checkOrder()...)
 	problems = append(problems, c.checkStore()...)
+	problems = append(problems, c.checkMemory()...)
 	problems = append(problems, c.checkAddresses()...)
 	return errors.Join(problems...)
 }

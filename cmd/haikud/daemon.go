@@ -99,7 +99,8 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		HeartbeatInterval: d.node.MinLease() / 3, MinLease: d.node.MinLease(), Advertise: d.cfg.AdvertiseAddress(),
 	}, d.node, &admin{Node: d.node, daemon: d})
 	d.log.Info("serving", "version", buildinfo.Version(), "listen", d.cfg.Listen, "advertise", d.cfg.AdvertiseAddress(),
-		"node", d.node.ID(), "name", d.name(), "cluster", d.node.ClusterID(), "data", d.cfg.DataDir)
+		"node", d.node.ID(), "name", d.name(), "cluster", d.node.ClusterID(), "data", d.cfg.DataDir,
+		"memory", d.cfg.Memory())
 	return nil
 }
 

@@ -66,6 +66,7 @@ func rootCommand(started *bool) *cobra.Command {
 			if err != nil {
 				return err
 			}
+			limitMemory(&cfg)
 			written, err := startProfiles(profileDir, profileLocks)
 			if err != nil {
 				return err

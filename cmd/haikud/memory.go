@@ -5,23 +5,26 @@ import (
 	"os"
 	"runtime/debug"
 	"syscall"
+
+	"github.com/haiku-queue/haiku/config"
 )
 
 // gcPercent lets the heap of Go grow to four times what is live before it is collected. The live part is small and
 // bounded (caches of records and of the log), while a busy node makes garbage with every task.
 const gcPercent = 300
 
-// gcLimit is the size of Go's heap above which it is collected more often instead, as when clients have large replies
-// made.
-const gcLimit = 1 << 30
-
-// tuneGC sets both unless the environment says otherwise.
+// tuneGC sets it unless the environment says otherwise.
 func tuneGC() {
 	if os.Getenv("GOGC") == "" {
 		debug.SetGCPercent(gcPercent)
 	}
+}
+
+// limitMemory has Go collect its garbage more often when its memory comes near to its share of the node's, unless the
+// environment says otherwise.
+func limitMemory(cfg *config.Config) {
 	if os.Getenv("GOMEMLIMIT") == "" {
-		debug.SetMemoryLimit(gcLimit)
+		debug.SetMemoryLimit(int64(cfg.GoMemory()))
 	}
 }
 

@@ -46,6 +46,7 @@ func tune(c *cluster.Config, cfg *config.Config) {
 	c.LeaderLeaseTimeout = r.LeaderLeaseTimeout
 	c.TrailingLogs, c.SnapshotThreshold = uint64(r.TrailingLogs), uint64(r.SnapshotThreshold)
 	c.SnapshotInterval, c.StorageTimeout = r.SnapshotInterval, r.StorageTimeout
+	c.LogCacheBytes = int64(r.LogCache)
 	c.SessionGrace, c.DedupWindow = cfg.SessionGrace, cfg.DedupWindow
 	tuneStore(c, &cfg.Store)
 }

@@ -36,7 +36,7 @@ func TestEveryLimitArrives(t *testing.T) {
   reply_bytes: 33MiB, handshake_timeout: 1s, frame_timeout: 2s, idle_timeout: 3s, write_timeout: 4s, leader_wait: 5s,
   drain_timeout: 6s}
 raft: {log_store: wal, heartbeat_timeout: 7s, election_timeout: 8s, leader_lease_timeout: 6s, trailing_logs: 101,
-  snapshot_threshold: 102, snapshot_interval: 9s, storage_timeout: 10s}
+  snapshot_threshold: 102, snapshot_interval: 9s, storage_timeout: 10s, log_cache: 9MiB}
 store: {wal_sync_mode: 2, wal_sync_interval: 11s, max_wal: 20MiB, block_cache: 21MiB, write_buffer_total: 22MiB,
   record_cache: 23MiB, db_path: database, compression_type: zlib, compaction_style: universal, write_buffer_size: 19MiB,
   max_write_buffer_number: 3, level0_file_num_compaction_trigger: 5, periodic_compaction_seconds: 120, max_open_files: 103}
@@ -65,7 +65,7 @@ session_grace: 12s
 		LogStore:         cluster.LogWAL,
 		HeartbeatTimeout: 7 * time.Second, ElectionTimeout: 8 * time.Second, LeaderLeaseTimeout: 6 * time.Second,
 		TrailingLogs: 101, SnapshotThreshold: 102, SnapshotInterval: 9 * time.Second, StorageTimeout: 10 * time.Second,
-		DedupWindow: 2 * time.Hour, SessionGrace: 12 * time.Second,
+		LogCacheBytes: 9 << 20, DedupWindow: 2 * time.Hour, SessionGrace: 12 * time.Second,
 	}
 	tune(&got, &cfg)
 	want.Store.WALSyncMode, want.Store.WALSyncInterval, want.Store.MaxWALBytes = 2, 11*time.Second, 20<<20
