@@ -30,6 +30,12 @@ func (d *Dir) findStore(dbPath string) (string, error) {
 			return "", fmt.Errorf("directory of the database: %s is no directory", dbPath)
 		}
 	}
+	if d.unstartedRestore() {
+		if path != d.storePath(defaultDBPath) {
+			return "", fmt.Errorf("a restored directory has its database in %s: start it the first time without the setting db_path", defaultDBPath)
+		}
+		return path, nil
+	}
 	if !d.Started() {
 		if err := os.RemoveAll(path); err != nil {
 			return "", fmt.Errorf("clear an unfinished start: %w", err)

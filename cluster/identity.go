@@ -50,6 +50,9 @@ type identity struct {
 	Founder   bool      `json:"founder"` // this node minted the cluster's id: the first start makes the first configuration
 	Started   bool      `json:"started"` // database and log were made: if they are missing now, they were lost
 	Left      bool      `json:"left"`    // the node left its cluster and may not come back under this id
+	// Restored: the database came from a saved snapshot, as the beginning of the cluster whose id this is. The first start
+	// keeps it and makes this node the only member.
+	Restored bool `json:"restored,omitempty"`
 }
 
 // OpenDir makes or opens a data directory and locks it. An empty directory gets a fresh node id, which is on disk
@@ -145,17 +148,25 @@ func MoveAside(path string) (string, error) {
 		return "", err
 	}
 	defer lock.Close()
+	aside, err := asideOf(path)
+	if err == nil {
+		err = os.Rename(path, aside)
+	}
+	if err != nil {
+		return "", fmt.Errorf("reset: %w", err)
+	}
+	return aside, syncDir(filepath.Dir(path))
+}
+
+// asideOf is the first name of the form DIR.reset-N that is free.
+func asideOf(path string) (string, error) {
 	for n := 1; ; n++ {
 		aside := path + ".reset-" + strconv.Itoa(n)
-		if _, err := os.Lstat(aside); err == nil {
-			continue
-		} else if !errors.Is(err, fs.ErrNotExist) {
-			return "", fmt.Errorf("reset: %w", err)
+		if _, err := os.Lstat(aside); errors.Is(err, fs.ErrNotExist) {
+			return aside, nil
+		} else if err != nil {
+			return "", err
 		}
-		if err := os.Rename(path, aside); err != nil {
-			return "", fmt.Errorf("reset: %w", err)
-		}
-		return aside, syncDir(filepath.Dir(path))
 	}
 }
 

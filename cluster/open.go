@@ -102,7 +102,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	if n.cfg.Store.Dir, err = n.cfg.Dir.findStore(n.cfg.DBPath); err != nil {
 		return err
 	}
-	n.cfg.Store.Create = fresh
+	n.cfg.Store.Create = fresh && !n.cfg.Dir.unstartedRestore()
 	if n.store, err = store.Open(n.cfg.Store); err != nil {
 		return err // that it was the store, it says itself
 	}
@@ -117,6 +117,11 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return err
 	}
 	opened.add(n.logs.Close)
+	if n.cfg.Dir.unstartedRestore() {
+		if err := n.refound(); err != nil {
+			return fmt.Errorf("begin the restored cluster: %w", err)
+		}
+	}
 	if fresh {
 		if err := errors.Join(syncUp(n.cfg.Store.Dir, n.cfg.Dir.path), syncDir(group)); err != nil {
 			return err
@@ -185,9 +190,7 @@ func (n *Node) bootstrap(cfg *raft.Config) error {
 	if !n.cfg.Dir.node.Founder || n.cfg.Dir.Started() {
 		return nil
 	}
-	err := raft.BootstrapCluster(cfg, n.logs, n.logs, n.snapshots, n.transport, raft.Configuration{Servers: []raft.Server{{
-		Suffrage: raft.Voter, ID: serverID(n.id), Address: raft.ServerAddress(n.cfg.Advertise),
-	}}})
+	err := raft.BootstrapCluster(cfg, n.logs, n.logs, n.snapshots, n.transport, n.alone())
 	if err != nil {
 		return fmt.Errorf("found the cluster: %w", err)
 	}

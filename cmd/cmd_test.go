@@ -76,6 +76,7 @@ func lookAtSources(t *testing.T) {
 //	code N COMMAND...            the command ends with exit code N
 //	until PATTERN COMMAND...     the command is repeated until it succeeds and its output matches
 //	capture NAME                 the variable NAME gets the output of the last command
+//	damage FROM TO SIZE          TO gets the first SIZE bytes of FROM
 //	signal NAME BACKGROUND       the background command number BACKGROUND (1 is the first) gets a signal
 //
 // and the variables ADDR1 to ADDR4, loopback addresses that nobody listens on.
@@ -95,7 +96,7 @@ func TestScripts(t *testing.T) {
 			return err
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"code": code, "until": until, "capture": capture, "signal": signal,
+			"code": code, "until": until, "capture": capture, "signal": signal, "damage": damage,
 		},
 	})
 }
@@ -159,6 +160,19 @@ func capture(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: capture NAME")
 	}
 	ts.Setenv(args[0], strings.TrimSpace(ts.ReadFile("stdout")))
+}
+
+func damage(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 3 {
+		ts.Fatalf("usage: damage FROM TO SIZE")
+	}
+	size, err := strconv.Atoi(args[2])
+	ts.Check(err)
+	content := ts.ReadFile(args[0])
+	if size >= len(content) {
+		ts.Fatalf("%s has %d bytes only", args[0], len(content))
+	}
+	ts.Check(os.WriteFile(ts.MkAbs(args[1]), []byte(content[:size]), 0o600))
 }
 
 func signal(ts *testscript.TestScript, neg bool, args []string) {

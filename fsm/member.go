@@ -48,6 +48,30 @@ func (m *machine) found(c *Found) (Result, error) {
 	return Result{}, nil
 }
 
+// Refound makes a state that came from another cluster the beginning of a new one: it gets the new cluster's id, the nodes
+// of the old one are forgotten, and dispatch is paused if that is wanted. It is no command: the state has no log yet.
+func Refound(st *store.Store, cluster member.ID, pauseDispatch bool) error {
+	batch := st.Begin()
+	defer batch.Discard()
+	old, err := batch.ScanMeta(memberPrefix, 0)
+	if err != nil {
+		return err
+	}
+	for _, kv := range old {
+		batch.DeleteMeta(kv.Key)
+	}
+	batch.PutMeta(clusterKey, append([]byte{memberVersion}, cluster[:]...))
+	if pauseDispatch {
+		batch.PutMeta(dispatchKey, []byte{dispatchVersion})
+	}
+	next := st.Applied()
+	next.Index++
+	if _, err := batch.Commit(next, batch.LogHash()); err != nil {
+		return err
+	}
+	return st.Sync()
+}
+
 // Members lists what the nodes told of themselves, in the order of their ids.
 func Members(st *store.Store) ([]member.Member, error) {
 	kvs, err := st.ScanMeta(memberPrefix)

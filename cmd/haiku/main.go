@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -31,6 +32,10 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	}
 	if !a.started {
 		err = &usageError{err}
+	}
+	var said *saidError
+	if errors.As(err, &said) {
+		return said.code
 	}
 	fmt.Fprintf(errOut, "haiku: %s\n", oneLine(err))
 	return exitCode(err)

@@ -21,8 +21,8 @@ import (
 const standard = "-"
 
 func (a *app) snapshotCommand() *cobra.Command {
-	return a.group("snapshot", "Save the state of a running cluster to a file, look at such a file",
-		a.saveCommand(), a.inspectCommand())
+	return a.group("snapshot", "Save the state of a running cluster to a file, look at such a file, restore it",
+		a.saveCommand(), a.inspectCommand(), a.restoreCommand())
 }
 
 // snapshotForm is a snapshot as scripts see it.
