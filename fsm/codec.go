@@ -26,9 +26,14 @@ var (
 	errField   = errors.New("unknown or malformed field")
 )
 
-// commandVersion is the version in which this program writes a kind. Each change of a command raises its number here,
-// keeps the reading of the old one in commandFromPB, and raises MaxCommandVersion.
-func commandVersion(Kind) uint8 { return 1 }
+// CommandVersion is the version in which this program writes a kind. Each change of a command raises its number here,
+// keeps the reading of the old one in commandFromPB, and raises MaxCommandVersion; a new kind begins with that number.
+func CommandVersion(k Kind) uint8 {
+	if k == KindRequeue {
+		return 2
+	}
+	return 1
+}
 
 func commandToPB(c Command) (message, error) {
 	switch c := c.(type) {
@@ -57,12 +62,18 @@ func commandToPB(c Command) (message, error) {
 		return &commandpb.Mark{}, nil
 	case *SetDispatch:
 		return &commandpb.SetDispatch{Paused: c.Paused}, nil
+	case *Requeue:
+		m := &commandpb.Requeue{Max: uint32(c.Max)}
+		if c.After != (task.ID{}) {
+			m.After = c.After[:]
+		}
+		return m, nil
 	}
 	return nil, fmt.Errorf("%w: %T", errKind, c)
 }
 
 func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
-	if version != commandVersion(kind) {
+	if version != CommandVersion(kind) {
 		return nil, fmt.Errorf("%w %d", errVersion, version)
 	}
 	switch kind {
@@ -101,6 +112,8 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		return decode(body, &commandpb.SetDispatch{}, func(m *commandpb.SetDispatch) (Command, error) {
 			return &SetDispatch{Paused: m.Paused}, nil
 		})
+	case KindRequeue:
+		return decode(body, &commandpb.Requeue{}, requeueFromPB)
 	}
 	return nil, errKind
 }
@@ -126,6 +139,16 @@ func refuseUnknown(m proto.Message) error {
 func claimFromPB(m *commandpb.Claim) (Command, error) {
 	session, err := sessionID(m.Session)
 	return &Claim{Session: session, WorkerID: m.WorkerId, Queues: m.Queues, Types: m.Types, Max: int(m.Max), Lease: micros(m.LeaseUs)}, err
+}
+
+func requeueFromPB(m *commandpb.Requeue) (Command, error) {
+	c := &Requeue{Max: int(m.Max)}
+	if len(m.After) == 0 {
+		return c, nil
+	}
+	var err error
+	c.After, err = task.IDFromBytes(m.After)
+	return c, err
 }
 
 func setMemberFromPB(m *commandpb.SetMember) (Command, error) {

@@ -23,12 +23,13 @@ const (
 	KindRemoveMember Kind = 9
 	KindFound        Kind = 10
 	KindMark         Kind = 11
+	KindRequeue      Kind = 20
 	KindSetDispatch  Kind = 24
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
 // lowest MaxCommandVersion of its members.
-const MaxCommandVersion = 1
+const MaxCommandVersion = 2
 
 // Command is one change that is proposed, replicated and applied. The concrete types of this file are all there are.
 type Command interface{ Kind() Kind }
@@ -98,6 +99,13 @@ type Mark struct{}
 // SetDispatch stops or resumes the handing out of tasks: while it is paused, claims get nothing.
 type SetDispatch struct{ Paused bool }
 
+// Requeue puts up to Max running tasks back to wait, in the order of their ids from the one after After on. Recovery
+// makes it.
+type Requeue struct {
+	After task.ID // zero for the first
+	Max   int
+}
+
 // Kind and its siblings name the commands' numbers.
 func (*Submit) Kind() Kind       { return KindSubmit }
 func (*Claim) Kind() Kind        { return KindClaim }
@@ -111,3 +119,4 @@ func (*RemoveMember) Kind() Kind { return KindRemoveMember }
 func (*Found) Kind() Kind        { return KindFound }
 func (*Mark) Kind() Kind         { return KindMark }
 func (*SetDispatch) Kind() Kind  { return KindSetDispatch }
+func (*Requeue) Kind() Kind      { return KindRequeue }

@@ -106,7 +106,7 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 	case n < 19:
 		return &Step{}
 	}
-	switch rng.IntN(6) {
+	switch rng.IntN(7) {
 	case 0:
 		return &Mark{}
 	case 1:
@@ -117,6 +117,8 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		return &SetDispatch{Paused: true}
 	case 4:
 		return &SetDispatch{}
+	case 5:
+		return &Requeue{After: pick(), Max: rng.IntN(4)}
 	}
 	return &SetMember{Member: member.Member{ID: member.ID{byte(rng.IntN(3) + 1)}, Name: "n", MaxCommandVersion: 1}}
 }

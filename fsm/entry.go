@@ -49,7 +49,7 @@ func Encode(c Command) (Encoded, error) {
 	}
 	size := body.SizeVT()
 	dst := make([]byte, commandHeader+size)
-	dst[0], dst[1] = byte(c.Kind()), commandVersion(c.Kind())
+	dst[0], dst[1] = byte(c.Kind()), CommandVersion(c.Kind())
 	binary.BigEndian.PutUint32(dst[2:], uint32(size))
 	if _, err := body.MarshalToSizedBufferVT(dst[commandHeader:]); err != nil {
 		return nil, fmt.Errorf("encode command %d: %w", c.Kind(), err)

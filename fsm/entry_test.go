@@ -40,6 +40,7 @@ func allCommands() []Command {
 		&Found{ClusterID: member.ID{2}},
 		&Mark{},
 		&SetDispatch{Paused: true},
+		&Requeue{After: id, Max: 9},
 	}
 }
 

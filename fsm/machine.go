@@ -84,6 +84,8 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.removeMember(c)
 	case *Found:
 		return m.found(c)
+	case *Requeue:
+		return m.requeue(c)
 	case *Mark:
 		return Result{}, nil
 	case *SetDispatch:

@@ -61,6 +61,8 @@ func revokedText(t *task.Task, kind task.OutcomeKind) string {
 		return fmt.Sprintf("worker %s sent no heartbeat for %s", t.WorkerID, t.LeaseDuration)
 	case task.SessionLost:
 		return fmt.Sprintf("worker %s lost its connection", t.WorkerID)
+	case task.Requeued:
+		return "put back by recovery"
 	}
 	return ""
 }

@@ -15,9 +15,16 @@ type Result struct {
 	Err      error          // the command as a whole was refused and changed nothing
 	Receipts []task.Receipt // Submit, Finish, Cancel: one an item
 	Tasks    []*task.Task   // Claim: the tasks leased, payload only where it is small or new; to be read, not changed
-	Count    int            // Promote, Step: tasks touched
-	More     bool           // work is left for a Step (or, from Promote, for another Promote)
+	Moved    []Lease        // Requeue: the leases ended, in the order of tasks
+	Count    int            // Promote, Step, Requeue: tasks touched
+	More     bool           // work is left for a Step (or, from Promote and Requeue, for another of them)
 	Index    uint64         // Mark: where it stands in the log
+}
+
+// Lease names one lease of a task.
+type Lease struct {
+	ID      task.ID
+	LeaseID uint64
 }
 
 // refusals numbers the errors that a Result can carry, for the log hash. Only ever append.
@@ -68,6 +75,10 @@ func (r *Result) appendTo(b []byte) []byte {
 	for _, t := range r.Tasks {
 		b = append(b, t.ID[:]...)
 		b = binary.BigEndian.AppendUint64(b, t.LeaseID)
+	}
+	for _, l := range r.Moved {
+		b = append(b, l.ID[:]...)
+		b = binary.BigEndian.AppendUint64(b, l.LeaseID)
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(r.Count))
 	b = binary.BigEndian.AppendUint64(b, r.Index)

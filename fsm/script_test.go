@@ -167,6 +167,12 @@ func (s *script) command(words []string) string {
 		return s.apply(&Promote{Max: number(args["max"], task.MaxTouch)})
 	case "step":
 		return s.apply(&Step{})
+	case "requeue":
+		c := &Requeue{Max: number(args["max"], task.MaxTouch)}
+		if args["after"] != "" {
+			c.After = s.id(args["after"])
+		}
+		return s.apply(c)
 	case "mark":
 		return s.apply(&Mark{})
 	case "dispatch":
@@ -297,6 +303,9 @@ func (s *script) print(r *Result) string {
 	}
 	for _, t := range r.Tasks {
 		fmt.Fprintf(&out, "%s lease=%d attempt=%d payload=%q\n", s.names[t.ID], t.LeaseID, t.Attempt, t.Payload)
+	}
+	for _, l := range r.Moved {
+		fmt.Fprintf(&out, "%s lease=%d ended\n", s.names[l.ID], l.LeaseID)
 	}
 	if r.Count > 0 || r.More {
 		fmt.Fprintf(&out, "count=%d more=%v\n", r.Count, r.More)

@@ -115,6 +115,40 @@ func (s *Store) NextDue(kind ScheduleKind) (us int64, ok bool, err error) {
 	return us, ok, err
 }
 
+// InProgress lists the running tasks in the order of their ids, only those after a given one (zero for all), at most
+// limit.
+func (b *Batch) InProgress(after task.ID, limit int) ([]task.ID, error) {
+	if b.err != nil {
+		return nil, b.err
+	}
+	var out []task.ID
+	for i := range b.list {
+		if c := &b.list[i]; c.dirty && c.now.Status == task.InProgress && compareIDs(c.id, after) > 0 {
+			out = append(out, c.id)
+		}
+	}
+	s := b.d.scan(famInProgress, append(after[:len(after):len(after)], 0), nil, nil)
+	defer s.close()
+	for committed := 0; s.valid() && committed < limit; s.next() {
+		id, err := task.IDFromBytes(s.key())
+		if err != nil {
+			b.fail(fmt.Errorf("%w: bad key in %s: %x", errCorrupt, famInProgress, s.key()))
+			return nil, b.err
+		}
+		if i, ok := b.at[id]; ok && b.list[i].dirty {
+			continue
+		}
+		out = append(out, id)
+		committed++
+	}
+	if err := s.err(); err != nil {
+		b.fail(err)
+		return nil, err
+	}
+	slices.SortFunc(out, compareIDs)
+	return out[:min(limit, len(out))], nil
+}
+
 // Dependents lists the tasks that depend on parent, in the order of their ids and only those after a given one (zero
 // for all), at most limit.
 func (b *Batch) Dependents(parent, after task.ID, limit int) ([]task.ID, error) {

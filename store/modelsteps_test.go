@@ -183,6 +183,8 @@ func (r *run) look() {
 		return slices.Contains(x.Dependencies, id) && compareIDs(x.ID, after) > 0
 	})
 	children = children[:min(3, len(children))]
+	running := r.model.ids(func(x *task.Task) bool { return x.Status == task.InProgress && compareIDs(x.ID, after) > 0 })
+	running = running[:min(3, len(running))]
 	for i, x := range r.stores {
 		if rapid.Bool().Draw(r.t, "status first") {
 			status, hash, ok, err := x.batch.Ended(id)
@@ -196,6 +198,9 @@ func (r *run) look() {
 		}
 		if got, err := x.batch.Dependents(id, after, 3); err != nil || !slices.Equal(got, children) {
 			r.t.Fatalf("store %d: dependents of %s after %s: %v %v, want %v", i, id, after, got, err, children)
+		}
+		if got, err := x.batch.InProgress(after, 3); err != nil || !slices.Equal(got, running) {
+			r.t.Fatalf("store %d: running after %s: %v %v, want %v", i, after, got, err, running)
 		}
 		for _, q := range r.queues {
 			var pairs []Pair

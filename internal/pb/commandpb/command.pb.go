@@ -1127,6 +1127,59 @@ func (x *SetDispatch) GetPaused() bool {
 	return false
 }
 
+// Version 2.
+type Requeue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	After         []byte                 `protobuf:"bytes,1,opt,name=after,proto3" json:"after,omitempty"` // empty for the first
+	Max           uint32                 `protobuf:"varint,2,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Requeue) Reset() {
+	*x = Requeue{}
+	mi := &file_command_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Requeue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Requeue) ProtoMessage() {}
+
+func (x *Requeue) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
+func (*Requeue) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Requeue) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *Requeue) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -1217,7 +1270,10 @@ const file_command_proto_rawDesc = "" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\"\x06\n" +
 	"\x04Mark\"%\n" +
 	"\vSetDispatch\x12\x16\n" +
-	"\x06paused\x18\x01 \x01(\bR\x06pausedB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\x06paused\x18\x01 \x01(\bR\x06paused\"1\n" +
+	"\aRequeue\x12\x14\n" +
+	"\x05after\x18\x01 \x01(\fR\x05after\x12\x10\n" +
+	"\x03max\x18\x02 \x01(\rR\x03maxB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -1231,7 +1287,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 17)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),       // 0: haiku.command.v1.Header
 	(*Spec)(nil),         // 1: haiku.command.v1.Spec
@@ -1250,6 +1306,7 @@ var file_command_proto_goTypes = []any{
 	(*Found)(nil),        // 14: haiku.command.v1.Found
 	(*Mark)(nil),         // 15: haiku.command.v1.Mark
 	(*SetDispatch)(nil),  // 16: haiku.command.v1.SetDispatch
+	(*Requeue)(nil),      // 17: haiku.command.v1.Requeue
 }
 var file_command_proto_depIdxs = []int32{
 	0, // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -1278,7 +1335,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   17,
+			NumMessages:   18,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
