@@ -26,19 +26,6 @@ func (v *verifier) readRows() error {
 	})
 }
 
-// kept is how many tasks the counters say there are. One that cannot be read may have counted any number.
-func (v *verifier) kept() (total int64) {
-	for _, n := range v.rows {
-		if n == unreadable {
-			return 1<<63 - 1
-		}
-		for _, c := range n {
-			total += c
-		}
-	}
-	return total
-}
-
 // counters compares the recount with the rows in meta and with memory. Where a record is not known for sure, neither is
 // the recount: then differences are reported and the rows stay.
 func (v *verifier) counters() error {

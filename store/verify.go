@@ -98,8 +98,7 @@ type verifier struct {
 	done, total uint64
 	rows        map[Pair]counts  // counters as they are written; those that cannot be read are unreadable
 	counted     map[Pair]*counts // recounted
-	tasks       int64            // recounted, all pairs, with those that cannot be decided
-	short       bool             // there are fewer records than the counters say
+	types       map[string]bool  // of all tasks there are or were counted
 	undecided   uint64           // tasks whose record is not known for sure
 	called      [familyCount]uint64
 	suspect     [familyCount]bool // numbers of entries say nothing there
@@ -124,7 +123,7 @@ func (v *verifier) run() error {
 	if err == nil {
 		err = v.records()
 	}
-	v.short = v.kept() > v.tasks
+	v.listTypes()
 	for f := famBlobs; f < famMeta && err == nil; f++ {
 		err = v.index(f)
 	}

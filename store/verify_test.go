@@ -239,7 +239,8 @@ func TestVerifyLeavesAloneWhatItCannotDecide(t *testing.T) {
 	}
 }
 
-// TestVerifyWithACounterTooHigh: the counter alone says that a task is missing, so it is the counter that is wrong.
+// TestVerifyWithACounterTooHigh: a counter says that a task is missing, and index_task_id knows one without a record.
+// But index_task_type does not know that one, so it is they that are wrong.
 func TestVerifyWithACounterTooHigh(t *testing.T) {
 	s := openTest(t)
 	variety(t, s)
@@ -252,7 +253,13 @@ func TestVerifyWithACounterTooHigh(t *testing.T) {
 		t.Fatal(err)
 	}
 	plant(t, s, famMeta, appendCountKey(nil, pair), value)
-	if found := mustVerify(t, s, false); found.Corrected != 1 || found.Wrong() != 1 || found.Damaged != 0 || mustHash(t, s) != good {
+	wrongID, id := testID(77), testID(1)
+	entry, err := s.d.get(famID, id[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	plant(t, s, famID, wrongID[:], entry)
+	if found := mustVerify(t, s, false); found.Corrected != 1 || found.Removed != 1 || found.Wrong() != 2 || found.Damaged != 0 || mustHash(t, s) != good {
 		t.Errorf("%+v", found)
 	}
 }

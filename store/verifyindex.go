@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/haiku-queue/haiku/task"
@@ -29,18 +30,24 @@ func (v *verifier) index(f family) error {
 // trace removes an entry unless its task calls for it or nobody can tell.
 func (v *verifier) trace(f family, key, value []byte) error {
 	id, ok := taskOfEntry(f, key, value)
-	if ok {
-		t, decided, err := v.owner(id)
-		switch {
-		case err != nil:
-			return err
-		case t != nil && v.callsFor(t, f, key):
-			return nil
-		case t == nil && decided && f == famID && len(key) == len(id):
-			return v.orphan(id, key, value)
-		case t == nil && (!decided || v.lost(id)):
-			return nil // reported elsewhere
-		}
+	if !ok {
+		return v.remove(f, key)
+	}
+	t, decided, err := v.owner(id)
+	switch {
+	case err != nil:
+		return err
+	case !decided:
+		return nil // reported with the records
+	case t != nil && v.callsFor(t, f, key):
+		return nil
+	case t != nil:
+		return v.remove(f, key)
+	case f == famID && len(key) == len(id):
+		return v.orphan(id, key, value)
+	}
+	if lost, err := v.lost(id); err != nil || lost {
+		return err // reported by orphan
 	}
 	return v.remove(f, key)
 }
@@ -56,14 +63,21 @@ func (v *verifier) remove(f family, key []byte) error {
 }
 
 // orphan judges an entry of index_task_id whose task has no record: a tombstone stands for itself. Else it is the entry
-// that is wrong, unless the counters miss tasks too: then it is the record that was lost.
+// that is wrong, unless index_task_type has the task too: then it is the record that was lost.
 func (v *verifier) orphan(id task.ID, key, value []byte) error {
 	_, _, removed, err := readID(value)
+	if err != nil {
+		v.damage("task %s has no record: %v", id, err)
+		return nil
+	}
+	if removed {
+		return nil
+	}
+	lost, err := v.lost(id)
 	switch {
 	case err != nil:
-		v.damage("task %s has no record: %v", id, err)
-	case removed:
-	case v.short:
+		return err
+	case lost:
 		v.undecided++
 		v.damage("%s knows task %s, but it has no record", famID, id)
 	default:
@@ -72,10 +86,33 @@ func (v *verifier) orphan(id task.ID, key, value []byte) error {
 	return nil
 }
 
-// lost reports whether the record of a task that has none may be missing: orphan reports it then.
-func (v *verifier) lost(id task.ID) bool {
+// lost reports whether the record of a task that has none was lost: both indexes that every task is in have it.
+func (v *verifier) lost(id task.ID) (bool, error) {
 	_, _, removed, known, err := v.d.indexed(v.at.opts, id)
-	return err != nil || v.short && known && !removed
+	if errors.Is(err, errCorrupt) {
+		return true, nil // orphan reports it
+	}
+	if err != nil || !known || removed {
+		return false, err
+	}
+	for typ := range v.types {
+		found, err := v.d.view(v.at.opts, famType, appendTypeKey(nil, typ, anyStatus, id), func([]byte) error { return nil })
+		if err != nil || found {
+			return found, err
+		}
+	}
+	return false, nil
+}
+
+// listTypes collects the types under which index_task_type may have a task.
+func (v *verifier) listTypes() {
+	v.types = make(map[string]bool)
+	for pair := range v.rows {
+		v.types[pair.Type] = true
+	}
+	for pair := range v.counted {
+		v.types[pair.Type] = true
+	}
 }
 
 // taskOfEntry reads which task an index entry belongs to; ok is false if it names none.
