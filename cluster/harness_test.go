@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -104,7 +105,7 @@ func (c *liveCluster) join(n *testNode) {
 	}
 	ctx, cancel := context.WithTimeout(c.t.Context(), patience)
 	defer cancel()
-	hello := member.Join{Member: member.Member{ID: n.dir.NodeID(), Name: n.name, Address: n.address, MaxCommandVersion: 1}}
+	hello := member.Join{Member: member.Member{ID: n.dir.NodeID(), Name: n.name, Address: n.address, MaxCommandVersion: fsm.MaxCommandVersion}}
 	cluster, _, err := leader.Join(ctx, hello)
 	if err != nil {
 		c.t.Fatalf("join %s: %v", n.name, err)
@@ -241,10 +242,10 @@ func (c *liveCluster) sameState() {
 			continue
 		}
 		eventually(c.t, n.name+" has hashed its state", func() bool {
-			m := n.marks.last()
+			m := n.marks.status()
 			return m != nil && m.Index == index && m.StateHash != ""
 		})
-		hash := n.marks.last().StateHash
+		hash := n.marks.status().StateHash
 		hashes[hash] = append(hashes[hash], n.name)
 		if err := n.Check(); err != nil {
 			c.t.Errorf("%s: %v", n.name, err)

@@ -140,6 +140,10 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 				l.due.tell(l.clock.Now().Add(c.Ended[i].Delay))
 			}
 		}
+	case *fsm.Requeue:
+		for _, moved := range r.Moved {
+			l.leases.end(moved.ID, moved.LeaseID)
+		}
 	case *fsm.Cancel:
 		l.pushCancels(r.Receipts)
 	case *fsm.SetDispatch:

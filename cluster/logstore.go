@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"errors"
 	"fmt"
+	"log/slog"
 	"path/filepath"
 	"sync"
 
@@ -56,27 +57,31 @@ var (
 
 // openLogStore opens or makes the log of a kind in a directory.
 func openLogStore(cfg logConfig) (*logStore, error) {
-	var (
-		files  logFiles
-		extent logExtent
-		err    error
-	)
-	switch path := filepath.Join(cfg.Dir, cfg.Kind.fileName()); cfg.Kind {
-	case LogBolt:
-		files, extent, err = openBoltLog(path)
-	case LogWAL:
-		files, extent, err = openWALLog(path, cfg.Logger)
-	default:
-		err = fmt.Errorf("there is no kind %q", cfg.Kind)
-	}
+	files, extent, err := openLogFiles(cfg.Dir, cfg.Kind, cfg.Logger)
 	if err != nil {
-		return nil, fmt.Errorf("open raft log: %w", err)
+		return nil, err
 	}
 	w := cfg.Watchdog
 	return &logStore{
 		files: files, onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
 		cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
 	}, nil
+}
+
+// openLogFiles opens or makes the files of a log.
+func openLogFiles(dir string, kind LogKind, log *slog.Logger) (files logFiles, extent logExtent, err error) {
+	switch path := filepath.Join(dir, kind.fileName()); kind {
+	case LogBolt:
+		files, extent, err = openBoltLog(path)
+	case LogWAL:
+		files, extent, err = openWALLog(path, log)
+	default:
+		err = fmt.Errorf("there is no kind %q", kind)
+	}
+	if err != nil {
+		return nil, extent, fmt.Errorf("open raft log: %w", err)
+	}
+	return files, extent, nil
 }
 
 // Close closes the files. It is idempotent.

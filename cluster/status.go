@@ -2,7 +2,6 @@ package cluster
 
 import (
 	"context"
-	"encoding/hex"
 	"fmt"
 	"strings"
 
@@ -10,7 +9,6 @@ import (
 
 	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/member"
-	"github.com/haiku-queue/haiku/store"
 )
 
 // Status is this node's view, as far as it has applied the log.
@@ -27,7 +25,7 @@ func (n *Node) Status(context.Context) (member.Status, error) {
 	return member.Status{
 		ClusterID: n.clusterID, NodeID: n.id, NodeName: n.cfg.Name, State: strings.ToLower(n.raft.State().String()),
 		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(), AppliedIndex: n.AppliedIndex(),
-		LeaderAddress: n.leaderAddress(), Members: members, LastMark: n.marks.last(), Version: n.cfg.Version,
+		LeaderAddress: n.leaderAddress(), Members: members, LastMark: n.marks.status(), Version: n.cfg.Version,
 		DispatchPaused: paused,
 	}, nil
 }
@@ -71,18 +69,4 @@ func (n *Node) Mark(ctx context.Context) (uint64, error) {
 	}
 	r, err := l.do(ctx, &fsm.Mark{})
 	return r.Index, err
-}
-
-// onMark hashes the state at a mark beside the applies that follow.
-func (n *Node) onMark(index uint64, snapshot *store.Snapshot) {
-	n.marks.begin(index)
-	n.work.Go(func() {
-		defer snapshot.Release()
-		hash, err := snapshot.StateHash()
-		if err != nil {
-			n.log.Error("state hash", "index", index, "error", err)
-			return
-		}
-		n.marks.end(index, hex.EncodeToString(hash[:]))
-	})
 }

@@ -73,6 +73,17 @@ type Mark struct {
 	StateHash string `json:"state_hash"` // 64 hexadecimal digits; empty while it is computed
 }
 
+// Examination is what a node finds about its own state at a mark, as far as it is.
+type Examination struct {
+	Index     uint64            `json:"index"`
+	StateHash string            `json:"state_hash"` // empty while it is computed
+	Done      uint64            `json:"-"`          // keys compared
+	Total     uint64            `json:"-"`          // an estimate; 0 until the comparison begins
+	Finished  bool              `json:"finished"`
+	Error     string            `json:"error,omitempty"` // why there is no Found
+	Found     task.Verification `json:"found"`           // once it is finished
+}
+
 // Join is what a node tells the leader of itself when it starts.
 type Join struct {
 	Member       Member
