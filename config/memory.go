@@ -16,7 +16,7 @@ const (
 	// program's own.
 	goReserve = 160 << 20
 	// goMargin is what is allocated while garbage is being collected because Go's limit is reached.
-	goMargin = 32 << 20
+	goMargin = 48 << 20
 )
 
 // memoryPart is a share of the memory that a node may use.

@@ -1,6 +1,7 @@
 package wire
 
 import (
+	"encoding/json"
 	"errors"
 	"math"
 	"strings"
@@ -184,9 +185,17 @@ func TestDomainRoundTrip(t *testing.T) {
 
 // TestTypicalSize holds the size that the design promises.
 func TestTypicalSize(t *testing.T) {
-	v := task.New(&task.Spec{ID: goldenID, Type: "send_email", Payload: make([]byte, 40)}, goldenAt, 12345678, [16]byte{})
-	if n := TaskToPB(v).SizeVT(); n > 200 {
-		t.Errorf("a typical task takes %d bytes", n)
+	v := task.New(&task.Spec{
+		ID: goldenID, Type: "send_email", Payload: []byte(`{"to":"someone@example.org","template":"welcome","lang":"en"}`),
+	}, goldenAt, 12345678, [16]byte{})
+	asJSON, err := json.Marshal(v)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if n := TaskToPB(v).SizeVT(); n > 200 || 5*n > 2*len(asJSON) {
+		t.Errorf("a typical task takes %d bytes, as JSON %d", n, len(asJSON))
+	} else {
+		t.Logf("a typical task takes %d bytes, as JSON %d", n, len(asJSON))
 	}
 	v.Payload = make([]byte, 100<<10)
 	if n := TaskToPB(v).SizeVT() - len(v.Payload); n > 100 {

@@ -14,12 +14,12 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// TestMemoryStaysWithinItsLimit gives a node 384 MiB, of which its caches and buffers are 28, and has it take in, hand
+// TestMemoryStaysWithinItsLimit gives a node 400 MiB, of which its caches and buffers are 28, and has it take in, hand
 // out and read back six times as much in tasks of all sizes. Pages of files that the kernel shows in the process, and
 // takes back when it likes, do not count.
 func TestMemoryStaysWithinItsLimit(t *testing.T) {
 	t.Parallel()
-	const limit = 384 << 20
+	const limit = 400 << 20
 	n := startNodes(t, 1, append([]string{
 		fmt.Sprintf("HAIKU_MEMORY_LIMIT=%d", limit), "HAIKU_STORE_BLOCK_CACHE=8MiB", "HAIKU_STORE_WRITE_BUFFER_TOTAL=8MiB",
 		"HAIKU_STORE_WRITE_BUFFER_SIZE=4MiB", "HAIKU_STORE_RECORD_CACHE=4MiB", "HAIKU_RAFT_LOG_CACHE=8MiB",
