@@ -193,6 +193,9 @@ func (b *Batch) Ended(id task.ID) (status task.Status, hash [16]byte, ok bool, e
 	if c.now != nil {
 		return indexedStatus(c.now.Status), c.now.Hash, true, nil
 	}
+	if !c.asked && b.d.recent.absent(id) {
+		c.asked, c.loaded = true, true
+	}
 	if !c.asked {
 		var removed bool
 		if c.status, c.hash, removed, c.known, err = b.d.indexed(b.d.read, id); err != nil {

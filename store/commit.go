@@ -240,6 +240,9 @@ func (d *database) takeOverTask(c *change) (became bool) {
 	if wasReady && (!c.ready || was != c.place) {
 		h.remove(&was)
 	}
+	if c.old == nil {
+		d.recent.add(c.id)
+	}
 	if c.ready && (!wasReady || was != c.place) {
 		h.insert(&ready{c.place, c.now.PayloadSize}, d.headLimit)
 	}

@@ -31,6 +31,7 @@ type database struct {
 
 	// The open batch's, or with no batch open nobody's.
 	cache  recordCache
+	recent recentIDs
 	writer writer
 	floors [3]int64 // by ScheduleKind: no committed key of that kind lies before; guarded by mu
 	space  *batchSpace

@@ -42,6 +42,9 @@ func (d *database) loadDerived() error {
 	if err := d.loadCounts(); err != nil {
 		return err
 	}
+	if err := d.loadRecentIDs(); err != nil {
+		return err
+	}
 	s := d.scan(famDependents, nil, nil, nil)
 	defer s.close()
 	d.dependents = s.valid()
