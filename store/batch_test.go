@@ -341,3 +341,27 @@ func TestIDComesAgainWithAnotherType(t *testing.T) {
 	commit(t, s, b)
 	mustCheck(t, s)
 }
+
+// TestIDComesAgainWithAnotherPayload: a task that was taken back leaves no size behind for one at the same place.
+func TestIDComesAgainWithAnotherPayload(t *testing.T) {
+	s := openTest(t)
+	b := s.Begin()
+	defer b.Discard()
+	mark := b.Savepoint()
+	b.Put(newTask(1, func(s *task.Spec) { s.Payload = make([]byte, 500) }))
+	b.Rollback(mark)
+	for n := 1; n <= 3; n++ {
+		b.Put(newTask(n, func(s *task.Spec) { s.Payload = make([]byte, 100) }))
+	}
+	for n := 1; n <= 3; n++ {
+		id, size, ok, err := b.FirstReady(emailPair)
+		if err != nil || !ok || id != testID(n) || size != 100 {
+			t.Fatalf("first ready is %s of %d bytes, %v %v", id, size, ok, err)
+		}
+		x, err := b.Task(id)
+		if err != nil {
+			t.Fatal(err)
+		}
+		b.Put(claimed(x, 1))
+	}
+}

@@ -45,8 +45,12 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 		return id, 0, false, nil
 	}
 	id, size = best.place.id(), best.size
-	if c := &b.list[b.touch(id)]; !c.loaded {
+	c := &b.list[b.touch(id)]
+	if !c.loaded {
 		c.status = task.Pending // saves a read when the task is loaded
+	}
+	if c.dirty {
+		size = c.now.PayloadSize // an id that was taken back may stand there from before, with another payload
 	}
 	return id, size, true, nil
 }
