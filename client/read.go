@@ -68,8 +68,16 @@ func (c *Client) List(ctx context.Context, f task.Filter) (task.Page, error) {
 
 // Stats returns the counts of all tasks.
 func (c *Client) Stats(ctx context.Context, opts ...ReadOption) (task.Stats, error) {
+	return c.Counts(ctx, task.StatsQuery{Stale: readOptionsOf(opts).stale})
+}
+
+// Counts returns the counts of all tasks of a queue, of a type, or of both.
+func (c *Client) Counts(ctx context.Context, q task.StatsQuery) (task.Stats, error) {
+	if err := q.Validate(); err != nil {
+		return task.Stats{}, err
+	}
 	var reply wirepb.StatsReply
-	err := c.do(ctx, wire.GetStats, &wirepb.StatsRequest{Stale: readOptionsOf(opts).stale}, &reply, true)
+	err := c.do(ctx, wire.GetStats, wire.StatsQueryToPB(&q), &reply, true)
 	return wire.StatsFromPB(&reply), err
 }
 

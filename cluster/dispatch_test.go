@@ -58,7 +58,7 @@ func TestPausedDispatch(t *testing.T) {
 			t.Errorf("a claim that waited through the pause got %d tasks", n)
 		}
 	}
-	stats, err := leader.Stats(t.Context(), false)
+	stats, err := leader.Stats(t.Context(), task.StatsQuery{})
 	if err != nil || stats.DispatchPaused || stats.Total.InProgress != 2 || stats.Total.Ready != 1 {
 		t.Errorf("afterwards %+v, %v", stats, err)
 	}
@@ -68,7 +68,7 @@ func TestPausedDispatch(t *testing.T) {
 func (c *liveCluster) setDispatch(paused bool) {
 	c.t.Helper()
 	eventually(c.t, "dispatch is set", func() bool { return c.leader().SetDispatch(c.t.Context(), paused) == nil })
-	if stats, err := c.leader().Stats(c.t.Context(), false); err != nil || stats.DispatchPaused != paused {
+	if stats, err := c.leader().Stats(c.t.Context(), task.StatsQuery{}); err != nil || stats.DispatchPaused != paused {
 		c.t.Errorf("paused %t, want %t: %v", stats.DispatchPaused, paused, err)
 	}
 }

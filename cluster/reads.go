@@ -97,10 +97,10 @@ func (n *Node) List(ctx context.Context, f task.Filter) (page task.Page, err err
 	return page, err
 }
 
-// Stats returns the kept counts.
-func (n *Node) Stats(ctx context.Context, stale bool) (stats task.Stats, err error) {
-	err = n.read(ctx, stale, func(*leadership) error {
-		stats = n.store.Stats()
+// Stats returns the kept counts that a query selects.
+func (n *Node) Stats(ctx context.Context, q task.StatsQuery) (stats task.Stats, err error) {
+	err = n.read(ctx, q.Stale, func(*leadership) error {
+		stats = n.store.Counts(q.Queue, q.Type)
 		var err error
 		stats.DispatchPaused, err = fsm.DispatchPaused(n.store)
 		return err

@@ -65,7 +65,7 @@ func TestSaveWhileTasksComeHoldsAllThatWasAcknowledged(t *testing.T) {
 	})
 	acknowledged := c.submit(50)
 	for _, n := range append(c.followers(), leader) {
-		stats, err := leader.Stats(t.Context(), false)
+		stats, err := leader.Stats(t.Context(), task.StatsQuery{})
 		if err != nil {
 			t.Fatal(err)
 		}

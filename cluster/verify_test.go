@@ -26,7 +26,7 @@ func TestReadIsNotVerifiedByOldAnswers(t *testing.T) {
 		return leader == old
 	})
 	c.submit(5)
-	before, err := old.Stats(t.Context(), false)
+	before, err := old.Stats(t.Context(), task.StatsQuery{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -72,7 +72,7 @@ func TestReadIsNotVerifiedByOldAnswers(t *testing.T) {
 		}
 		reads++
 		go func() {
-			stats, err := old.Stats(t.Context(), false)
+			stats, err := old.Stats(t.Context(), task.StatsQuery{})
 			answers <- answer{stats, err}
 		}()
 		return false

@@ -245,6 +245,9 @@ func (d *database) takeOverTask(c *change) (became bool) {
 	}
 	if c.ready && (!wasReady || was != c.place) {
 		h.insert(&ready{c.place, c.now.PayloadSize}, d.headLimit)
+		if c.place.before(&c.pair.floor) {
+			c.pair.floor = c.place
+		}
 	}
 	if c.now.Status == task.Pending || c.now.Status == task.InProgress {
 		d.cache.put(withoutLarge(c.now))
@@ -266,8 +269,11 @@ func (d *database) settle(p *pairState) {
 		p.added = nil
 	}
 	p.added = p.added[:0]
-	if len(p.head.entries) == 0 {
+	if len(p.head.entries) > 0 {
+		p.floor = p.head.entries[0].place
+	} else {
 		p.head.cut(0)
+		p.floor = p.head.bound
 	}
 	d.headEntries += len(p.head.entries) - p.counted
 	p.counted = len(p.head.entries)

@@ -182,7 +182,20 @@ func (r *run) commit(x *real) {
 		r.t.Fatalf("claimable %v, want %v", got, want)
 	}
 	x.committed = r.model.clone()
+	r.checkLists(x)
 	x.batch = x.store.Begin()
+}
+
+// checkLists compares the ordered lists of what is committed, which begin at remembered bounds.
+func (r *run) checkLists(x *real) {
+	tasks := slices.Collect(maps.Values(x.committed.tasks))
+	for _, order := range []task.Order{task.OrderByPriority, task.OrderByScheduled} {
+		f := task.Filter{Order: order, Limit: task.MaxItems}
+		page, err := x.store.List(f)
+		if want := wantList(&f, tasks); err != nil || !slices.Equal(idsOf(page.Tasks), want) {
+			r.t.Fatalf("order %s: listed %v %v, want %v", order, idsOf(page.Tasks), err, want)
+		}
+	}
 }
 
 // restart closes the second store and opens it again, with files instead of memtables and no cache.

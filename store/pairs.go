@@ -108,7 +108,8 @@ func (c *counts) queueCounts(p Pair) task.QueueCounts {
 // pairState is what memory holds of one pair that has tasks.
 type pairState struct {
 	pair   Pair
-	counts counts // committed; guarded by database.mu, written only by the open batch
+	counts counts // committed; guarded by database.mu, written only by the open batch, as is floor
+	floor  place  // no committed ready task of the pair has a place before it
 	head   head   // the open batch's, as is all below
 
 	counted int     // entries of head that database.headEntries knows of

@@ -123,9 +123,12 @@ func (d *database) blob(opts *grocksdb.ReadOptions, id task.ID, part byte, size 
 	return b, nil
 }
 
-// Stats returns the kept counts, by queue and type.
-func (s *Store) Stats() task.Stats {
-	var out task.Stats
+// Stats returns all kept counts, by queue and type.
+func (s *Store) Stats() task.Stats { return s.Counts("", "") }
+
+// Counts returns the kept counts of a queue, a type, or one pair; an empty name selects all. No task is looked at.
+func (s *Store) Counts(queue, typ string) task.Stats {
+	out := task.Stats{Total: task.QueueCounts{Queue: queue, Type: typ}, Queues: []task.QueueCounts{}}
 	d, err := s.acquire()
 	if err != nil {
 		return out
@@ -134,10 +137,21 @@ func (s *Store) Stats() task.Stats {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	out.AppliedIndex = d.applied.Index
-	out.Queues = make([]task.QueueCounts, 0, len(d.pairs.byPair))
-	for _, p := range d.pairs.byPair {
-		if p.counts != (counts{}) {
+	add := func(p *pairState) {
+		if p != nil && p.counts != (counts{}) && (queue == "" || queue == p.pair.Queue) && (typ == "" || typ == p.pair.Type) {
 			out.Queues = append(out.Queues, p.counts.queueCounts(p.pair))
+		}
+	}
+	switch q := d.pairs.queues[queue]; {
+	case queue != "" && typ != "":
+		add(d.pairs.byPair[Pair{queue, typ}])
+	case q != nil:
+		for _, p := range q.pairs {
+			add(p)
+		}
+	case queue == "":
+		for _, p := range d.pairs.byPair {
+			add(p)
 		}
 	}
 	sortQueueCounts(out.Queues)

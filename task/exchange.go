@@ -88,17 +88,20 @@ type Query struct {
 	Wait        time.Duration // with one id: until its status is terminal, at most this long
 }
 
-// Filter selects tasks for a list. Zero fields select all.
+// Filter selects tasks for a list, and says in which order. Zero fields select all.
 type Filter struct {
-	Queue       string
-	Type        string
-	Status      Status // 0 for all
-	MinPriority Priority
-	MaxPriority *Priority // inclusive; 255 if nil
-	Limit       int       // 1 to MaxItems; DefaultListLimit if 0
-	Cursor      []byte    // Page.Next of the page before
-	WithPayload bool
-	Stale       bool
+	Queue         string
+	Type          string
+	Status        Status // 0 for all that Order covers
+	MinPriority   Priority
+	MaxPriority   *Priority // inclusive; 255 if nil
+	ScheduledFrom time.Time // ScheduledAt is not before it
+	ScheduledTo   time.Time // ScheduledAt is before it
+	Order         Order
+	Limit         int    // 1 to MaxItems; DefaultListLimit if 0
+	Cursor        []byte // Page.Next of the page before, which had the same Order
+	WithPayload   bool
+	Stale         bool
 }
 
 // Page is one part of a list. Next is nil on the last one. AppliedIndex is the state the page was read from.
@@ -136,9 +139,16 @@ func (c *QueueCounts) Add(o *QueueCounts) {
 	c.Cancelled += o.Cancelled
 }
 
-// Stats are the kept counts of the whole broker.
+// StatsQuery asks for kept counts: of everything, of one queue, of one type, or of one pair.
+type StatsQuery struct {
+	Queue string // empty for all
+	Type  string // empty for all
+	Stale bool
+}
+
+// Stats are the kept counts of the pairs that a StatsQuery selects.
 type Stats struct {
-	Total        QueueCounts   `json:"total"` // Queue and Type empty
+	Total        QueueCounts   `json:"total"` // of all of them together; Queue and Type as in the query
 	Queues       []QueueCounts `json:"queues"`
 	AppliedIndex uint64        `json:"applied_index"`
 	// DispatchPaused: claims get nothing, whatever is ready.

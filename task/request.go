@@ -2,6 +2,7 @@ package task
 
 import (
 	"fmt"
+	"time"
 	"unicode/utf8"
 )
 
@@ -65,16 +66,30 @@ func (f *Filter) Validate() error {
 		return fmt.Errorf("%w: limit %d is not within 1 and %d", ErrInvalid, f.Limit, MaxItems)
 	case f.MaxPriority != nil && *f.MaxPriority < f.MinPriority:
 		return fmt.Errorf("%w: max_priority %d is below min_priority %d", ErrInvalid, *f.MaxPriority, f.MinPriority)
+	case !f.ScheduledTo.IsZero() && !f.ScheduledFrom.Before(f.ScheduledTo):
+		return fmt.Errorf("%w: scheduled_from %s is not before scheduled_to %s", ErrInvalid,
+			f.ScheduledFrom.Format(time.RFC3339Nano), f.ScheduledTo.Format(time.RFC3339Nano))
 	case len(f.Cursor) > MaxCursor:
 		return fmt.Errorf("%w: cursor has %d bytes, at most %d are allowed", ErrTooLarge, len(f.Cursor), MaxCursor)
 	}
-	if f.Queue != "" {
-		if err := ValidateName("queue", f.Queue); err != nil {
+	if err := f.Order.covers(f.Status); err != nil {
+		return err
+	}
+	return validateSelection(f.Queue, f.Type)
+}
+
+// Validate checks the query. The error wraps ErrInvalid.
+func (q *StatsQuery) Validate() error { return validateSelection(q.Queue, q.Type) }
+
+// validateSelection checks the names that select tasks; empty ones select all.
+func validateSelection(queue, typ string) error {
+	if queue != "" {
+		if err := ValidateName("queue", queue); err != nil {
 			return err
 		}
 	}
-	if f.Type != "" {
-		return ValidateName("type", f.Type)
+	if typ != "" {
+		return ValidateName("type", typ)
 	}
 	return nil
 }

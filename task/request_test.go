@@ -121,7 +121,7 @@ func TestQueryValidate(t *testing.T) {
 }
 
 func TestFilterValidate(t *testing.T) {
-	low := Priority(5)
+	low, now := Priority(5), time.UnixMicro(1_700_000_000_000_000)
 	for name, tt := range map[string]struct {
 		f    Filter
 		want error
@@ -137,6 +137,13 @@ func TestFilterValidate(t *testing.T) {
 		"queue not a name":  {Filter{Queue: "\x00"}, ErrInvalid},
 		"type not a name":   {Filter{Type: "\xff"}, ErrInvalid},
 		"priorities of one": {Filter{MinPriority: 5, MaxPriority: &low}, nil},
+		"unknown order":     {Filter{Order: 3}, ErrInvalid},
+		"ready ones":        {Filter{Order: OrderByPriority, Status: Pending, ScheduledFrom: now}, nil},
+		"running by order":  {Filter{Order: OrderByPriority, Status: InProgress}, ErrInvalid},
+		"retries by time":   {Filter{Order: OrderByScheduled, Status: Failed, ScheduledTo: now}, nil},
+		"completed by time": {Filter{Order: OrderByScheduled, Status: Completed}, ErrInvalid},
+		"empty time range":  {Filter{ScheduledFrom: now, ScheduledTo: now}, ErrInvalid},
+		"moment of one":     {Filter{ScheduledFrom: now, ScheduledTo: now.Add(1)}, nil},
 	} {
 		if err := tt.f.Validate(); !errors.Is(err, tt.want) {
 			t.Errorf("%s: got %v, want %v", name, err, tt.want)
@@ -153,6 +160,17 @@ func TestRetryLater(t *testing.T) {
 	var later *RetryLater
 	if !errors.Is(err, ErrBusy) || !errors.As(err,
 		&later) || later.After != time.Second || err.Error() != ErrBusy.Error() {
+		t.Errorf("got %v", err)
+	}
+}
+
+func TestParseOrder(t *testing.T) {
+	for _, o := range []Order{OrderByID, OrderByPriority, OrderByScheduled} {
+		if got, err := ParseOrder(o.String()); err != nil || got != o {
+			t.Errorf("%s reads as %s, %v", o, got, err)
+		}
+	}
+	if _, err := ParseOrder("age"); !errors.Is(err, ErrInvalid) || !strings.Contains(err.Error(), "id, priority, scheduled") {
 		t.Errorf("got %v", err)
 	}
 }

@@ -28,7 +28,7 @@ type Broker interface {
 	// Get returns the tasks that exist, in the order of the ids, and the applied index they were read at.
 	Get(ctx context.Context, q task.Query) ([]*task.Task, uint64, error)
 	List(ctx context.Context, f task.Filter) (task.Page, error)
-	Stats(ctx context.Context, stale bool) (task.Stats, error)
+	Stats(ctx context.Context, q task.StatsQuery) (task.Stats, error)
 
 	// Leader returns the leader's advertised HOST:PORT, "" if unknown, and whether that is this node. It is asked for
 	// every request, so it has to be cheap.

@@ -168,7 +168,11 @@ func (c *conn) stats(f wire.Frame) (wire.Message, error) {
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
 	}
-	stats, err := c.s.broker.Stats(c.ctx, m.Stale)
+	q := wire.StatsQueryFromPB(&m)
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	stats, err := c.s.broker.Stats(c.ctx, q)
 	if err != nil {
 		return nil, err
 	}

@@ -120,7 +120,7 @@ func (b *fakeBroker) List(ctx context.Context, f task.Filter) (task.Page, error)
 	return task.Page{AppliedIndex: 8}, nil
 }
 
-func (b *fakeBroker) Stats(context.Context, bool) (task.Stats, error) {
+func (b *fakeBroker) Stats(context.Context, task.StatsQuery) (task.Stats, error) {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.stats++

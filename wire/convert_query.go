@@ -28,7 +28,8 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 	p := &wirepb.ListRequest{
 		Queue: f.Queue, Type: f.Type, Status: uint32(f.Status), MinPriority: uint32(f.MinPriority),
 		Limit:  uint32(max(f.Limit, 0)),
-		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale,
+		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale, Order: uint32(f.Order),
+		ScheduledFromUs: micros(f.ScheduledFrom), ScheduledToUs: micros(f.ScheduledTo),
 	}
 	if f.MaxPriority != nil {
 		v := uint32(*f.MaxPriority)
@@ -65,7 +66,32 @@ func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
 		return f, fmt.Errorf("%w: limit %d is not within 0 and %d", task.ErrInvalid, p.GetLimit(), task.MaxItems)
 	}
 	f.Limit = int(p.GetLimit())
-	return f, nil
+	return f, orderFromPB(p, &f)
+}
+
+// orderFromPB reads the order of a list and the range of scheduled times. An order that is not known is refused by
+// Filter.Validate.
+func orderFromPB(p *wirepb.ListRequest, f *task.Filter) error {
+	order, err := small("order", p.GetOrder())
+	if err != nil {
+		return err
+	}
+	f.Order = task.Order(order)
+	if f.ScheduledFrom, err = moment("scheduled_from_us", p.GetScheduledFromUs()); err != nil {
+		return err
+	}
+	f.ScheduledTo, err = moment("scheduled_to_us", p.GetScheduledToUs())
+	return err
+}
+
+// StatsQueryToPB says a query for counts on the wire.
+func StatsQueryToPB(q *task.StatsQuery) *wirepb.StatsRequest {
+	return &wirepb.StatsRequest{Queue: q.Queue, Type: q.Type, Stale: q.Stale}
+}
+
+// StatsQueryFromPB reads a query for counts. StatsQuery.Validate is left to the caller.
+func StatsQueryFromPB(p *wirepb.StatsRequest) task.StatsQuery {
+	return task.StatsQuery{Queue: p.GetQueue(), Type: p.GetType(), Stale: p.GetStale()}
 }
 
 // PageToPB says a page on the wire.

@@ -170,11 +170,17 @@ func readGoldens() map[string][]golden {
 					WithPayload: true, Stale: true})},
 			{"one task, and more to come", false, Ack, 12, PageToPB(&task.Page{Tasks: []*task.Task{goldenTask()},
 				Next: []byte("next"), AppliedIndex: 1000})},
+			{"what is scheduled within a minute, earliest first", true, ListTasks, 12, FilterToPB(&task.Filter{
+				Order: task.OrderByScheduled, ScheduledFrom: goldenAt, ScheduledTo: goldenAt.Add(time.Minute)})},
+			{"nothing", false, Ack, 12, PageToPB(&task.Page{AppliedIndex: 1001})},
 		},
 		"GetStats": {
-			{"from any node", true, GetStats, 13, &wirepb.StatsRequest{Stale: true}},
+			{"of everything, from any node", true, GetStats, 13, StatsQueryToPB(&task.StatsQuery{Stale: true})},
 			{"one queue and type", false, Ack, 13, StatsToPB(&task.Stats{Total: total, Queues: []task.QueueCounts{counts},
 				AppliedIndex: 1000, DispatchPaused: true})},
+			{"of one queue and type", true, GetStats, 14, StatsQueryToPB(&task.StatsQuery{Queue: "mail", Type: "email"})},
+			{"its counts", false, Ack, 14, StatsToPB(&task.Stats{Total: counts, Queues: []task.QueueCounts{counts},
+				AppliedIndex: 1000})},
 		},
 	}
 }

@@ -98,6 +98,9 @@ func throughRead(m Message) (Message, error) {
 	case *wirepb.ListReply:
 		page, err := PageFromPB(m)
 		return PageToPB(&page), err
+	case *wirepb.StatsRequest:
+		q := StatsQueryFromPB(m)
+		return StatsQueryToPB(&q), nil
 	case *wirepb.StatsReply:
 		s := StatsFromPB(m)
 		return StatsToPB(&s), nil
@@ -139,7 +142,7 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.AdoptRequest:
 		addresses, err := AddressesFromPB(m)
 		return &wirepb.AdoptRequest{Addresses: addresses}, err
-	case *wirepb.StatsRequest, *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
+	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
 		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply,
 		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply:
 		return m, nil

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"text/tabwriter"
+	"time"
 
 	"github.com/spf13/cobra"
 
@@ -15,6 +16,7 @@ import (
 // listing holds the flags of task list.
 type listing struct {
 	queue, typ, status string
+	order, from, to    string
 	minimum, maximum   uint8
 	limit              int
 	all, payload       bool
@@ -24,7 +26,7 @@ type listing struct {
 func (a *app) listCommand() *cobra.Command {
 	l := &listing{}
 	cmd := &cobra.Command{
-		Use: "list", Short: "List tasks, by id: oldest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List tasks: by id, which is oldest first, by priority or by time", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			filter, err := l.filter()
 			if err != nil {
@@ -41,6 +43,10 @@ func (a *app) listCommand() *cobra.Command {
 	flags.StringVar(&l.status, "status", "", "only pending, in_progress, completed, failed, dead_letter or cancelled ones")
 	flags.Uint8Var(&l.minimum, "min-priority", 0, "only of this priority or a higher one")
 	flags.Uint8Var(&l.maximum, "max-priority", 255, "only of this priority or a lower one")
+	flags.StringVar(&l.from, "scheduled-from", "", "only with this scheduled time or a later one, such as 2030-01-02T15:04:05Z")
+	flags.StringVar(&l.to, "scheduled-to", "", "only with a scheduled time before this one")
+	flags.StringVar(&l.order, "order", "id", "id: all tasks; priority: ready tasks, most urgent first; "+
+		"scheduled: scheduled tasks and retries, earliest first")
 	flags.IntVar(&l.limit, "limit", task.DefaultListLimit, "most tasks to list; 0 for all")
 	flags.BoolVar(&l.payload, "payload", false, "fetch payloads and results too")
 	flags.BoolVar(&l.stale, "stale", false, "answer from the node's own state, however old")
@@ -63,7 +69,27 @@ func (l *listing) filter() (task.Filter, error) {
 		}
 		f.Status = status
 	}
-	return f, nil
+	var err error
+	if f.Order, err = task.ParseOrder(l.order); err != nil {
+		return f, err
+	}
+	if f.ScheduledFrom, err = parseMoment("scheduled-from", l.from); err != nil {
+		return f, err
+	}
+	f.ScheduledTo, err = parseMoment("scheduled-to", l.to)
+	return f, err
+}
+
+// parseMoment reads the value of a flag; an empty one is the zero time.
+func parseMoment(flag, text string) (time.Time, error) {
+	if text == "" {
+		return time.Time{}, nil
+	}
+	t, err := time.Parse(time.RFC3339, text)
+	if err != nil {
+		return t, &usageError{fmt.Errorf("--%s %q is not a moment such as 2030-01-02T15:04:05Z", flag, text)}
+	}
+	return t, nil
 }
 
 // list prints page after page until limit tasks are shown (all if 0). Tables and lines appear as they come.

@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"io"
 
@@ -11,11 +12,12 @@ import (
 )
 
 func (a *app) statsCommand() *cobra.Command {
-	return &cobra.Command{
+	var q task.StatsQuery
+	cmd := &cobra.Command{
 		Use: "stats", Short: "Count tasks by queue, type and status", Args: cobra.NoArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
-				stats, err := c.Stats(ctx)
+				stats, err := c.Counts(ctx, q)
 				if err != nil {
 					return err
 				}
@@ -29,6 +31,11 @@ func (a *app) statsCommand() *cobra.Command {
 			})
 		},
 	}
+	flags := cmd.Flags()
+	flags.StringVar(&q.Queue, "queue", "", "only of this queue")
+	flags.StringVar(&q.Type, "type", "", "only of this type")
+	flags.BoolVar(&q.Stale, "stale", false, "answer from the node's own state, however old")
+	return cmd
 }
 
 func writeStats(w io.Writer, s *task.Stats) {
@@ -39,5 +46,5 @@ func writeStats(w io.Writer, s *task.Stats) {
 	for i := range s.Queues {
 		line(s.Queues[i].Queue, s.Queues[i].Type, &s.Queues[i])
 	}
-	line("all", "", &s.Total)
+	line(cmp.Or(s.Total.Queue, "all"), s.Total.Type, &s.Total)
 }

@@ -2110,18 +2110,21 @@ func (x *CancelReply) GetReceipts() []*Receipt {
 }
 
 type ListRequest struct {
-	state         protoimpl.MessageState `protogen:"open.v1"`
-	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
-	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
-	Status        uint32                 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`
-	MinPriority   uint32                 `protobuf:"varint,4,opt,name=min_priority,json=minPriority,proto3" json:"min_priority,omitempty"`
-	MaxPriority   *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
-	Limit         uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
-	Cursor        []byte                 `protobuf:"bytes,7,opt,name=cursor,proto3" json:"cursor,omitempty"`
-	WithPayload   bool                   `protobuf:"varint,8,opt,name=with_payload,json=withPayload,proto3" json:"with_payload,omitempty"`
-	Stale         bool                   `protobuf:"varint,9,opt,name=stale,proto3" json:"stale,omitempty"`
-	unknownFields protoimpl.UnknownFields
-	sizeCache     protoimpl.SizeCache
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Queue           string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type            string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Status          uint32                 `protobuf:"varint,3,opt,name=status,proto3" json:"status,omitempty"`
+	MinPriority     uint32                 `protobuf:"varint,4,opt,name=min_priority,json=minPriority,proto3" json:"min_priority,omitempty"`
+	MaxPriority     *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
+	Limit           uint32                 `protobuf:"varint,6,opt,name=limit,proto3" json:"limit,omitempty"`
+	Cursor          []byte                 `protobuf:"bytes,7,opt,name=cursor,proto3" json:"cursor,omitempty"`
+	WithPayload     bool                   `protobuf:"varint,8,opt,name=with_payload,json=withPayload,proto3" json:"with_payload,omitempty"`
+	Stale           bool                   `protobuf:"varint,9,opt,name=stale,proto3" json:"stale,omitempty"`
+	Order           uint32                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"` // 0 id, 1 priority, 2 scheduled
+	ScheduledFromUs int64                  `protobuf:"varint,11,opt,name=scheduled_from_us,json=scheduledFromUs,proto3" json:"scheduled_from_us,omitempty"`
+	ScheduledToUs   int64                  `protobuf:"varint,12,opt,name=scheduled_to_us,json=scheduledToUs,proto3" json:"scheduled_to_us,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ListRequest) Reset() {
@@ -2217,6 +2220,27 @@ func (x *ListRequest) GetStale() bool {
 	return false
 }
 
+func (x *ListRequest) GetOrder() uint32 {
+	if x != nil {
+		return x.Order
+	}
+	return 0
+}
+
+func (x *ListRequest) GetScheduledFromUs() int64 {
+	if x != nil {
+		return x.ScheduledFromUs
+	}
+	return 0
+}
+
+func (x *ListRequest) GetScheduledToUs() int64 {
+	if x != nil {
+		return x.ScheduledToUs
+	}
+	return 0
+}
+
 type ListReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Task                `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -2280,6 +2304,8 @@ func (x *ListReply) GetAppliedIndex() uint64 {
 type StatsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Stale         bool                   `protobuf:"varint,1,opt,name=stale,proto3" json:"stale,omitempty"`
+	Queue         string                 `protobuf:"bytes,2,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type          string                 `protobuf:"bytes,3,opt,name=type,proto3" json:"type,omitempty"`
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2319,6 +2345,20 @@ func (x *StatsRequest) GetStale() bool {
 		return x.Stale
 	}
 	return false
+}
+
+func (x *StatsRequest) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *StatsRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
 }
 
 type QueueCounts struct {
@@ -3786,7 +3826,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rCancelRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\fR\x03ids\"A\n" +
 	"\vCancelReply\x122\n" +
-	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\x92\x02\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xfc\x02\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
@@ -3796,14 +3836,20 @@ const file_wire_proto_rawDesc = "" +
 	"\x05limit\x18\x06 \x01(\rR\x05limit\x12\x16\n" +
 	"\x06cursor\x18\a \x01(\fR\x06cursor\x12!\n" +
 	"\fwith_payload\x18\b \x01(\bR\vwithPayload\x12\x14\n" +
-	"\x05stale\x18\t \x01(\bR\x05staleB\x0f\n" +
+	"\x05stale\x18\t \x01(\bR\x05stale\x12\x14\n" +
+	"\x05order\x18\n" +
+	" \x01(\rR\x05order\x12*\n" +
+	"\x11scheduled_from_us\x18\v \x01(\x03R\x0fscheduledFromUs\x12&\n" +
+	"\x0fscheduled_to_us\x18\f \x01(\x03R\rscheduledToUsB\x0f\n" +
 	"\r_max_priority\"o\n" +
 	"\tListReply\x12)\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\x12\x12\n" +
 	"\x04next\x18\x02 \x01(\fR\x04next\x12#\n" +
-	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\"$\n" +
+	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\"N\n" +
 	"\fStatsRequest\x12\x14\n" +
-	"\x05stale\x18\x01 \x01(\bR\x05stale\"\xb5\x02\n" +
+	"\x05stale\x18\x01 \x01(\bR\x05stale\x12\x14\n" +
+	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x03 \x01(\tR\x04type\"\xb5\x02\n" +
 	"\vQueueCounts\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x18\n" +

@@ -1,0 +1,143 @@
+package store
+
+import (
+	"fmt"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+// lister merges its scans into the order of ids. It reads the status families or, with a type, index_task_type,
+// whichever has fewer tasks to look at.
+type lister struct {
+	at    *frozen
+	scans []idScan
+	last  task.ID // that next returned
+}
+
+// idScan goes over tasks in the order of their ids: over the records of one status, or over one group of
+// index_task_type.
+type idScan struct {
+	*scan
+	status  task.Status // of the tasks that are wanted; 0 for any
+	prefix  int         // bytes of key before the id
+	records bool        // values are records
+	id      task.ID
+	ended   bool
+}
+
+func newLister(at *frozen, f *task.Filter, after task.ID) *lister {
+	l := &lister{at: at}
+	if group, ok := at.d.typeGroup(f); ok {
+		from := appendTypeKey(nil, f.Type, group, after)
+		prefix := from[:len(from)-len(after)]
+		l.add(famType, from, prefixEnd(prefix), after, idScan{status: f.Status, prefix: len(prefix)})
+		return l
+	}
+	for _, status := range task.Statuses {
+		if f.Status == 0 || f.Status == status {
+			l.add(statusFamily(status), append([]byte(nil), after[:]...), nil, after, idScan{status: status, records: true})
+		}
+	}
+	return l
+}
+
+// typeGroup returns the group of index_task_type to go over; ok is false if the status family is the better way: it has
+// fewer tasks of other types than the index has of other statuses.
+func (d *database) typeGroup(f *task.Filter) (group task.Status, ok bool) {
+	switch {
+	case f.Type == "":
+		return 0, false
+	case f.Status == 0:
+		return anyStatus, true
+	case rareStatus(f.Status):
+		return f.Status, true
+	}
+	d.mu.RLock()
+	defer d.mu.RUnlock()
+	var sameType, sameStatus int64
+	for pair, p := range d.pairs.byPair {
+		for s, n := range p.counts {
+			if pair.Type == f.Type {
+				sameType += n
+			}
+			if slot(s).status() == f.Status {
+				sameStatus += n
+			}
+		}
+	}
+	return anyStatus, sameType < sameStatus
+}
+
+func (l *lister) add(f family, from, to []byte, after task.ID, s idScan) {
+	if after != (task.ID{}) {
+		from = append(from, 0)
+	}
+	s.scan = l.at.d.scan(f, from, to, l.at.at)
+	s.settle()
+	l.scans = append(l.scans, s)
+}
+
+// settle reads the id that the scan stands at.
+func (s *idScan) settle() {
+	if s.ended = !s.valid(); s.ended {
+		return
+	}
+	if key := s.key(); len(key) == s.prefix+len(s.id) {
+		copy(s.id[:], key[s.prefix:])
+	}
+}
+
+// more reports whether any task is left.
+func (l *lister) more() (bool, error) {
+	first, err := l.first()
+	return first != nil, err
+}
+
+// first returns the scan that stands at the smallest id; nil if all have ended.
+func (l *lister) first() (first *idScan, err error) {
+	for i := range l.scans {
+		s := &l.scans[i]
+		if s.ended {
+			if err := s.err(); err != nil {
+				return nil, err
+			}
+		} else if first == nil || compareIDs(s.id, first.id) < 0 {
+			first = s
+		}
+	}
+	return first, nil
+}
+
+// next returns the task with the smallest id that was not returned yet; nil if its status is not the one that is wanted.
+func (l *lister) next() (t *task.Task, ended bool, err error) {
+	first, err := l.first()
+	if first == nil {
+		return nil, true, err
+	}
+	l.last = first.id
+	switch {
+	case first.records:
+		t, err = decodeRecord(l.last, first.status, first.value())
+	case first.status != 0:
+		t, err = l.at.d.record(l.at.opts, first.status, l.last)
+	default:
+		t, err = l.at.d.current(l.at.opts, l.last)
+	}
+	if t == nil && err == nil && (first.status == 0 || rareStatus(first.status)) {
+		err = fmt.Errorf("%w: task %s is in %s but has no record", errCorrupt, l.last, famType)
+	}
+	if err != nil {
+		return nil, false, err
+	}
+	first.scan.next()
+	first.settle()
+	return t, false, nil
+}
+
+func (l *lister) cursor() []byte { return appendCursor(task.OrderByID, l.last[:]...) }
+
+func (l *lister) close() {
+	for i := range l.scans {
+		l.scans[i].close()
+	}
+}
