@@ -6,7 +6,7 @@ SHELL := /bin/bash
 GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
 FUZZTIME ?= 10s
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
-PEERS ?= -haiku=all -nats=always,always-plain,always-prefetch -rabbitmq=all -etcd=put -reps=3
+PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
 .PHONY: help deps generate build run test check race fuzz bench-quick bench-account bench-peers bench-check clean
 

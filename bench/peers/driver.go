@@ -55,12 +55,13 @@ var errNoBatch = errors.New("this peer offers no batch submit")
 // The kinds of work. Their names are used on the command line and in results.
 const (
 	workSingle  = "single"  // producers and workers together, one task per call
+	workCrowd   = "crowd"   // the same with four times as many of both
 	workBatch   = "batch"   // the same with batch or pipelined submit
 	workBacklog = "backlog" // enqueue everything first, then start the workers
 	workLatency = "latency" // one producer at a fixed rate, one worker
 )
 
-var works = []string{workSingle, workBatch, workBacklog, workLatency}
+var works = []string{workSingle, workCrowd, workBatch, workBacklog, workLatency}
 
 // A Setup is one way to configure a system.
 type Setup struct {
@@ -75,6 +76,14 @@ type Setup struct {
 
 	// EnqueueOnly is set where nothing takes the tasks out again.
 	EnqueueOnly bool
+}
+
+// tasks is how many tasks a kind of work has. A crowd does as many as single.
+func (s *Setup) tasks(work string) int {
+	if work == workCrowd {
+		work = workSingle
+	}
+	return s.Tasks[work]
 }
 
 // A System is one peer with its setups.

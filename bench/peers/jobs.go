@@ -32,7 +32,7 @@ func (o *options) jobs() ([]job, error) {
 				if !slices.Contains(works, w) {
 					return nil, fmt.Errorf("no work %q; there is %s", w, strings.Join(works, ", "))
 				}
-				if s.Tasks[w] > 0 {
+				if s.tasks(w) > 0 {
 					jobs = append(jobs, job{sys, s, w})
 				}
 			}
@@ -65,11 +65,13 @@ func pick(sys System, list string) ([]Setup, error) {
 
 // params says how much work a job is.
 func (o *options) params(j job) Params {
-	p := Params{Tasks: j.setup.Tasks[j.work], Producers: o.producers, Workers: o.workers, Batch: 1, Limit: o.limit}
+	p := Params{Tasks: j.setup.tasks(j.work), Producers: o.producers, Workers: o.workers, Batch: 1, Limit: o.limit}
 	if o.tasks > 0 {
 		p.Tasks = o.tasks
 	}
 	switch j.work {
+	case workCrowd:
+		p.Producers, p.Workers = 4*o.producers, 4*o.workers
 	case workBatch:
 		p.Producers, p.Batch = max(1, o.producers/8), o.batch
 	case workLatency:
