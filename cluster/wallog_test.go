@@ -154,6 +154,25 @@ func TestWALIsClosedWhileItRotates(t *testing.T) {
 	}
 }
 
+// TestWALTakesLargeEntries: one request to a follower can have 16 entries of 10 MiB, more than a segment.
+func TestWALTakesLargeEntries(t *testing.T) {
+	s := openLog(t, t.TempDir(), LogWAL)
+	appendEntries(t, s, 1, 5, 1)
+	logs := entries(6, 21, 1)
+	for i := range logs {
+		logs[i].Data = bytes.Repeat([]byte{byte(i)}, largePayload)
+	}
+	if err := s.StoreLogs(logs); err != nil {
+		t.Fatal(err)
+	}
+	appendEntries(t, s, 22, 30, 1)
+	holds(t, s, 1, 30)
+	if err := s.DeleteRange(1, 19); err != nil {
+		t.Fatal(err)
+	}
+	holds(t, s, 20, 30)
+}
+
 // TestDamagedWALIsRefused: a log with missing or overwritten files is an error, not a panic and not a shorter log.
 func TestDamagedWALIsRefused(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string, segments []string){
