@@ -18,6 +18,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/haiku-queue/haiku/internal/plant"
 )
 
 var update = flag.Bool("update", false, "rewrite what the scripts expect")
@@ -78,6 +80,8 @@ func lookAtSources(t *testing.T) {
 //	capture NAME                 the variable NAME gets the output of the last command
 //	damage FROM TO SIZE          TO gets the first SIZE bytes of FROM
 //	signal NAME BACKGROUND       the background command number BACKGROUND (1 is the first) gets a signal
+//	flip DIR FAMILY              the first index key of a column family gets one bit flipped; the node has to be stopped
+//	miscount DIR                 a counter is raised by one; likewise
 //
 // and the variables ADDR1 to ADDR4, loopback addresses that nobody listens on.
 func TestScripts(t *testing.T) {
@@ -97,6 +101,7 @@ func TestScripts(t *testing.T) {
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
 			"code": code, "until": until, "capture": capture, "signal": signal, "damage": damage,
+			"flip": flip, "miscount": miscount,
 		},
 	})
 }
@@ -186,4 +191,18 @@ func signal(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("%d background commands run: %s", len(running), strings.Join(args, " "))
 	}
 	ts.Check(running[number-1].Process.Signal(signals[args[0]]))
+}
+
+func flip(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 2 {
+		ts.Fatalf("usage: flip DIR FAMILY")
+	}
+	ts.Check(plant.FlipKey(ts.MkAbs(args[0]), args[1]))
+}
+
+func miscount(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: miscount DIR")
+	}
+	ts.Check(plant.RaiseCounter(ts.MkAbs(args[0])))
 }

@@ -79,7 +79,7 @@ func rootCommand(started *bool) *cobra.Command {
 	root.Flags().BoolVar(&profileLocks, "profile-locks", false, "with --profile-dir: profiles of waiting, too")
 	config.AddFlags(root.Flags())
 	hide(root.Flags(), "profile-dir", "profile-locks")
-	root.AddCommand(resetCommand(), restoreCommand())
+	root.AddCommand(recoverCommand(), resetCommand(), restoreCommand())
 	return root
 }
 

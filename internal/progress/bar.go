@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strconv"
 	"strings"
 	"time"
 
@@ -20,7 +21,8 @@ const (
 type Bar struct {
 	out         io.Writer
 	what        string
-	total, done int64 // bytes; total is 0 if it is not known
+	total, done int64 // total is 0 if it is not known
+	counts      bool  // of things, not of bytes
 	begin, last time.Time
 }
 
@@ -33,12 +35,28 @@ func New(out io.Writer, what string, total int64) *Bar {
 	return &Bar{out: out, what: what, total: total, begin: time.Now()}
 }
 
+// NewCount makes a bar of things instead of bytes; Set says how many.
+func NewCount(out io.Writer, what string) *Bar {
+	b := New(out, what, 0)
+	if b != nil {
+		b.counts = true
+	}
+	return b
+}
+
 // Add says that n more bytes are done.
 func (b *Bar) Add(n int) {
+	if b != nil {
+		b.Set(b.done+int64(n), b.total)
+	}
+}
+
+// Set says how much is done, and of how much.
+func (b *Bar) Set(done, total int64) {
 	if b == nil {
 		return
 	}
-	b.done += int64(n)
+	b.done, b.total = done, total
 	if now := time.Now(); now.Sub(b.last) >= pause {
 		b.last = now
 		fmt.Fprint(b.out, clear, b.line(now.Sub(b.begin)))
@@ -67,16 +85,23 @@ func (c counting) Read(p []byte) (int, error) {
 }
 
 func (b *Bar) line(since time.Duration) string {
-	text := b.what + " " + Bytes(b.done)
+	text := b.what + " " + b.amount(b.done)
 	if b.total > 0 {
 		full := int(min(b.done, b.total) * width / b.total)
 		text = fmt.Sprintf("%s [%s%s] %s of %s", b.what, strings.Repeat("=", full), strings.Repeat(" ", width-full),
-			Bytes(b.done), Bytes(b.total))
+			b.amount(b.done), b.amount(b.total))
 	}
 	if seconds := since.Seconds(); seconds > 0 {
-		text += fmt.Sprintf(", %s/s", Bytes(int64(float64(b.done)/seconds)))
+		text += fmt.Sprintf(", %s/s", b.amount(int64(float64(b.done)/seconds)))
 	}
 	return text
+}
+
+func (b *Bar) amount(n int64) string {
+	if b.counts {
+		return strconv.FormatInt(n, 10)
+	}
+	return Bytes(n)
 }
 
 // Bytes writes a number of bytes for people.

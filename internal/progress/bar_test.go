@@ -24,6 +24,13 @@ func TestLine(t *testing.T) {
 	}
 }
 
+func TestLineOfACount(t *testing.T) {
+	b := &Bar{what: "verify", counts: true, done: 3000, total: 4000}
+	if got, want := b.line(2*time.Second), "verify [==================      ] 3000 of 4000, 1500/s"; got != want {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
 func TestReaderDrawsAndCounts(t *testing.T) {
 	var out bytes.Buffer
 	b := &Bar{out: &out, what: "reading", total: 10}
