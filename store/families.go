@@ -19,7 +19,7 @@ const (
 	famSchedule
 	famDependents
 	famUnique
-	famMeta
+	famMeta // Verify takes those from famBlobs up to here for indexes
 	familyCount
 )
 

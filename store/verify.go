@@ -110,7 +110,7 @@ func newVerifier(ctx context.Context, at *frozen, progress func(done, total uint
 	v := &verifier{
 		ctx: ctx, d: at.d, at: at, progress: progress, rows: make(map[Pair]counts), counted: make(map[Pair]*counts),
 	}
-	for f := famPending; f < famMeta; f++ {
+	for f := range famMeta {
 		n, _ := at.d.db.GetIntPropertyCF("rocksdb.estimate-num-keys", at.d.handles[f])
 		v.total += n
 	}
