@@ -11,6 +11,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/snapshot"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
@@ -96,6 +97,10 @@ func TestRestoredClusterHasEveryTaskAndGoesOn(t *testing.T) {
 	if err != nil || len(status.Members) != 1 || status.Members[0].Address != first.address || status.DispatchPaused {
 		t.Errorf("status %+v, %v", status, err)
 	}
+	eventually(t, "the new node is known by name", func() bool {
+		known, err := fsm.Members(first.store)
+		return err == nil && len(known) == 1 && known[0].ID == first.ID() // and those of the old cluster no more
+	})
 	if first.ClusterID() == oldCluster || first.ClusterID() != done.ClusterID || first.ID() != done.NodeID || first.store.Stats().Total != stats {
 		t.Errorf("cluster %s, node %s, tasks %+v; made was %+v", first.ClusterID(), first.ID(), first.store.Stats().Total, done)
 	}

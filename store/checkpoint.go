@@ -127,6 +127,9 @@ func (c *Checkpoint) StateHash(ctx context.Context) ([32]byte, error) {
 	defer d.close()
 	stop := context.AfterFunc(ctx, func() { d.closing.Store(true) })
 	defer stop()
+	if ctx.Err() != nil {
+		return [32]byte{}, fmt.Errorf("hash checkpoint: %w", ctx.Err())
+	}
 	return d.stateHash(nil)
 }
 
