@@ -79,6 +79,29 @@ func (c *Client) SetDispatch(ctx context.Context, paused bool) error {
 	return c.do(ctx, wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: paused}, new(wirepb.SetDispatchReply), true)
 }
 
+// Retentions lists how long tasks are kept after their end: what is set for all types first, then the types with a
+// setting of their own.
+func (c *Client) Retentions(ctx context.Context) ([]task.Retention, error) {
+	return c.retention(ctx, new(wirepb.RetentionRequest))
+}
+
+// SetRetention changes the setting of one type, or of all types if the type is empty; with nothing set the setting is
+// removed. It counts for tasks that end from now on. It returns all settings, as Retentions does.
+func (c *Client) SetRetention(ctx context.Context, r task.Retention) ([]task.Retention, error) {
+	if err := r.Validate(); err != nil {
+		return nil, err
+	}
+	return c.retention(ctx, &wirepb.RetentionRequest{Set: wire.RetentionToPB(&r)})
+}
+
+func (c *Client) retention(ctx context.Context, req *wirepb.RetentionRequest) ([]task.Retention, error) {
+	var reply wirepb.RetentionReply
+	if err := c.do(ctx, wire.Retention, req, &reply, true); err != nil {
+		return nil, err
+	}
+	return wire.RetentionsFromPB(&reply)
+}
+
 // atNode sends a request that concerns one node to the first of Addrs that can be reached, whoever leads.
 func (c *Client) atNode(ctx context.Context, kind wire.Type, req, reply wire.Message) error {
 	return c.retry(ctx, false, func() error {

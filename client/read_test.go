@@ -218,3 +218,28 @@ func TestClusterRequests(t *testing.T) {
 	mustBe(t, <-done, task.ErrUnknownOutcome) // it is not repeated: a second one would say that there is no such member
 	n.None(wire.Remove)
 }
+
+// TestRetentionRequests: settings go to the leader and come back as they are.
+func TestRetentionRequests(t *testing.T) {
+	leader := fakenode.Start(t)
+	var kept []task.Retention
+	leader.Handle(wire.Retention, func(r *fakenode.Request) (wire.Message, error) {
+		var m wirepb.RetentionRequest
+		if r.Read(&m); m.Set != nil {
+			set, err := wire.RetentionFromPB(m.Set)
+			mustBe(t, err, nil)
+			kept = append(kept, set)
+		}
+		return wire.RetentionsToPB(kept), nil
+	})
+	c := newClient(t, nil, leader)
+	want := task.Retention{Type: "a", Completed: time.Hour, Cancelled: task.KeepForever}
+	_, err := c.SetRetention(within(t), want)
+	mustBe(t, err, nil)
+	list, err := c.Retentions(within(t))
+	if mustBe(t, err, nil); len(list) != 1 || list[0] != want {
+		t.Errorf("retentions %+v", list)
+	}
+	_, err = c.SetRetention(within(t), task.Retention{Completed: -1})
+	mustBe(t, err, task.ErrInvalid)
+}

@@ -28,6 +28,7 @@ type leadership struct {
 	due      *alarm        // a task is due sooner than the promoter knows
 	work     chan struct{} // a command left work for a step
 	paused   atomic.Bool   // claims get nothing: those that wait do not try
+	dedup    time.Duration
 
 	ctx    context.Context // ends with the leadership
 	cancel context.CancelFunc
@@ -42,7 +43,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	}
 	l := &leadership{
 		term: n.raft.CurrentTerm(), store: n.store, log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
-		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1),
+		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
 	}
 	replicated, err := n.store.Time()
 	if err != nil {
@@ -64,7 +65,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
-	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step} {
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}
 	return l, nil

@@ -10,8 +10,9 @@ import (
 )
 
 const (
-	promoterRest = time.Minute           // at most this long without a look at the index
-	promoterStep = 10 * time.Millisecond // at least this long between two promotions that found nothing
+	promoterRest  = time.Minute // at most this long without a look at the index
+	promoterRetry = time.Second
+	promoterStep  = 10 * time.Millisecond // at least this long between two promotions that found nothing
 )
 
 // alarm wakes the promoter at the earliest of the moments it was told of.
@@ -51,10 +52,11 @@ func (l *leadership) promote(ctx context.Context) {
 		case <-timer.C:
 		}
 		r, err := l.do(ctx, &fsm.Promote{Max: task.MaxTouch})
-		if err != nil {
-			return
-		}
 		next = l.clock.Now()
+		if err != nil { // refused because the leader is busy, or its time is over
+			next = next.Add(promoterRetry)
+			continue
+		}
 		if r.More {
 			continue
 		}

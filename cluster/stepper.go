@@ -2,13 +2,18 @@ package cluster
 
 import (
 	"context"
+	"time"
 
 	"github.com/haiku-queue/haiku/fsm"
 )
 
+const stepperRetry = time.Second
+
 // step goes on with work that commands left because it was too much for one of them, until none is left, whenever it
 // is poked. It is the leader's duty.
 func (l *leadership) step(ctx context.Context) {
+	retry := time.NewTimer(stepperRetry)
+	defer retry.Stop()
 	for {
 		more, err := fsm.HasWork(l.store)
 		if err != nil {
@@ -16,8 +21,9 @@ func (l *leadership) step(ctx context.Context) {
 		}
 		for more {
 			r, err := l.do(ctx, &fsm.Step{})
-			if err != nil {
-				return
+			if err != nil { // refused because the leader is busy, or its time is over
+				retry.Reset(stepperRetry)
+				break
 			}
 			more = r.More
 		}
@@ -25,6 +31,7 @@ func (l *leadership) step(ctx context.Context) {
 		case <-ctx.Done():
 			return
 		case <-l.work:
+		case <-retry.C:
 		}
 	}
 }

@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"errors"
+	"fmt"
 	"testing"
 	"time"
 
@@ -18,14 +19,16 @@ type applier struct {
 	index uint64
 }
 
-func (a *applier) apply(c Command) Result {
+func (a *applier) apply(c Command) Result { return a.applyAt(epoch, c) }
+
+func (a *applier) applyAt(now time.Time, c Command) Result {
 	a.t.Helper()
 	e, err := Encode(c)
 	if err != nil {
 		a.t.Fatal(err)
 	}
 	a.index++
-	r := a.fsm.Apply(&raft.Log{Index: a.index, Term: 1, Type: raft.LogCommand, Data: append(AppendHeader(nil, 1, epoch), e...)})
+	r := a.fsm.Apply(&raft.Log{Index: a.index, Term: 1, Type: raft.LogCommand, Data: append(AppendHeader(nil, 1, now), e...)})
 	return r.([]Result)[0]
 }
 
@@ -50,7 +53,7 @@ func TestDependantsAreToldInBoundedSteps(t *testing.T) {
 	st := openStore(t, t.TempDir())
 	a := &applier{t: t, fsm: newFSM(st)}
 	parent, other := idOf(0), idOf(1)
-	a.submit(task.Spec{ID: parent}, task.Spec{ID: other})
+	a.submit(task.Spec{ID: parent, Retention: time.Second}, task.Spec{ID: other})
 	const children = 2500
 	for n := 2; n < children+2; n++ {
 		a.submit(task.Spec{ID: idOf(n), Dependencies: []task.ID{parent}})
@@ -59,6 +62,12 @@ func TestDependantsAreToldInBoundedSteps(t *testing.T) {
 	r := a.apply(&Finish{Outcomes: []task.Outcome{{ID: parent, LeaseID: claimed.Tasks[0].LeaseID, Kind: task.Success}}, Delays: []time.Duration{0}, Hashes: make([][][16]byte, 1)})
 	if !r.More || r.Count > task.MaxTouch {
 		t.Fatalf("the end of the parent touched %d tasks, more: %v", r.Count, r.More)
+	}
+	reap := func() int {
+		return a.applyAt(epoch.Add(time.Minute), &Reap{Max: task.MaxTouch, DedupWindow: 24 * time.Hour}).Count
+	}
+	if n := reap(); n != 0 {
+		t.Fatalf("the parent was deleted although its children are not told yet: %d", n)
 	}
 	late := idOf(children + 2)
 	a.submit(task.Spec{ID: late, Dependencies: []task.ID{parent, other}})
@@ -78,6 +87,9 @@ func TestDependantsAreToldInBoundedSteps(t *testing.T) {
 	}
 	if work, err := HasWork(st); err != nil || work {
 		t.Errorf("work is left: %v, %v", work, err)
+	}
+	if n := reap(); n != 1 {
+		t.Errorf("%d tasks were deleted, want the parent", n)
 	}
 	if got := st.Stats().Total; got.Ready != children+1 || got.Blocked != 1 {
 		t.Errorf("%d ready, %d blocked", got.Ready, got.Blocked)
@@ -124,6 +136,37 @@ func TestClaimStopsAtItsBytes(t *testing.T) {
 		r := a.apply(&Claim{Session: task.SessionID{1}, WorkerID: "w", Queues: []string{"default"}, Max: 10, Lease: time.Minute})
 		if len(r.Tasks) != want {
 			t.Errorf("claimed %d tasks, want %d", len(r.Tasks), want)
+		}
+	}
+}
+
+// TestRetentionsAreBounded: so many types may have a retention of their own, and a type beyond them is refused without
+// effect, also on what a restored machine knows.
+func TestRetentionsAreBounded(t *testing.T) {
+	st := openStore(t, t.TempDir())
+	a := &applier{t: t, fsm: newFSM(st)}
+	set := func(typ string, keep time.Duration) error {
+		return a.apply(&SetRetention{task.Retention{Type: typ, Completed: keep}}).Err
+	}
+	for n := range task.MaxRetentions {
+		if err := set(fmt.Sprint(n), time.Hour); err != nil {
+			t.Fatal(n, err)
+		}
+	}
+	a.fsm = newFSM(st)
+	if err := set("one more", time.Hour); !errors.Is(err, task.ErrTooLarge) {
+		t.Fatal(err)
+	}
+	if err := errors.Join(set("7", time.Minute), set("8", 0), set("one more", time.Hour)); err != nil {
+		t.Fatal(err)
+	}
+	list, err := Retentions(st)
+	if err != nil || len(list) != task.MaxRetentions {
+		t.Fatal(len(list), err)
+	}
+	for _, r := range list {
+		if r.Type == "8" || r.Completed != time.Hour && r.Type != "7" {
+			t.Errorf("%+v", r)
 		}
 	}
 }

@@ -29,7 +29,8 @@ var (
 // CommandVersion is the version in which this program writes a kind. Each change of a command raises its number here,
 // keeps the reading of the old one in commandFromPB, and raises MaxCommandVersion; a new kind begins with that number.
 func CommandVersion(k Kind) uint8 {
-	if k == KindRequeue {
+	switch k {
+	case KindRequeue, KindSetRetention, KindReap:
 		return 2
 	}
 	return 1
@@ -68,6 +69,10 @@ func commandToPB(c Command) (message, error) {
 			m.After = c.After[:]
 		}
 		return m, nil
+	case *SetRetention:
+		return setRetentionToPB(c), nil
+	case *Reap:
+		return &commandpb.Reap{Max: uint32(c.Max), DedupWindowUs: c.DedupWindow.Microseconds()}, nil
 	}
 	return nil, fmt.Errorf("%w: %T", errKind, c)
 }
@@ -108,6 +113,12 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		})
 	case KindMark:
 		return decode(body, &commandpb.Mark{}, func(*commandpb.Mark) (Command, error) { return &Mark{}, nil })
+	case KindSetRetention:
+		return decode(body, &commandpb.SetRetention{}, setRetentionFromPB)
+	case KindReap:
+		return decode(body, &commandpb.Reap{}, func(m *commandpb.Reap) (Command, error) {
+			return &Reap{Max: int(m.Max), DedupWindow: micros(m.DedupWindowUs)}, nil
+		})
 	case KindSetDispatch:
 		return decode(body, &commandpb.SetDispatch{}, func(m *commandpb.SetDispatch) (Command, error) {
 			return &SetDispatch{Paused: m.Paused}, nil
@@ -154,6 +165,19 @@ func requeueFromPB(m *commandpb.Requeue) (Command, error) {
 func setMemberFromPB(m *commandpb.SetMember) (Command, error) {
 	id, err := memberID(m.NodeId)
 	return &SetMember{Member: member.Member{ID: id, Name: m.Name, Address: m.Address, HTTPAddress: m.HttpAddress, MaxCommandVersion: m.MaxCommandVersion}}, err
+}
+
+func setRetentionToPB(c *SetRetention) message {
+	r := &c.Retention
+	return &commandpb.SetRetention{
+		Type: r.Type, CompletedUs: r.Completed.Microseconds(), DeadLetterUs: r.DeadLetter.Microseconds(), CancelledUs: r.Cancelled.Microseconds(),
+	}
+}
+
+func setRetentionFromPB(m *commandpb.SetRetention) (Command, error) {
+	return &SetRetention{task.Retention{
+		Type: m.Type, Completed: micros(m.CompletedUs), DeadLetter: micros(m.DeadLetterUs), Cancelled: micros(m.CancelledUs),
+	}}, nil
 }
 
 func memberID(b []byte) (id member.ID, err error) {

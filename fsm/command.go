@@ -24,6 +24,8 @@ const (
 	KindFound        Kind = 10
 	KindMark         Kind = 11
 	KindRequeue      Kind = 20
+	KindSetRetention Kind = 22
+	KindReap         Kind = 23
 	KindSetDispatch  Kind = 24
 )
 
@@ -96,6 +98,16 @@ type Found struct{ ClusterID member.ID }
 // Mark makes every node take a snapshot for its state hash at the mark's index.
 type Mark struct{}
 
+// SetRetention changes how long tasks are kept that end from now on.
+type SetRetention struct{ Retention task.Retention }
+
+// Reap deletes up to Max tasks whose retention is over, and forgets removed ones whose ids are older than the dedup
+// window. Only the leader makes it.
+type Reap struct {
+	Max         int
+	DedupWindow time.Duration
+}
+
 // SetDispatch stops or resumes the handing out of tasks: while it is paused, claims get nothing.
 type SetDispatch struct{ Paused bool }
 
@@ -118,5 +130,7 @@ func (*SetMember) Kind() Kind    { return KindSetMember }
 func (*RemoveMember) Kind() Kind { return KindRemoveMember }
 func (*Found) Kind() Kind        { return KindFound }
 func (*Mark) Kind() Kind         { return KindMark }
+func (*SetRetention) Kind() Kind { return KindSetRetention }
+func (*Reap) Kind() Kind         { return KindReap }
 func (*SetDispatch) Kind() Kind  { return KindSetDispatch }
 func (*Requeue) Kind() Kind      { return KindRequeue }

@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 	"fmt"
+	"time"
 
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
@@ -26,8 +27,15 @@ const (
 	workSize    = 1 + 16 + 16 + 8
 )
 
-// put writes a task, and notes it when it has ended and may have dependants.
+// put writes a task. One that has ended is given the time at which it is to be deleted, and noted, for it may have
+// dependants; one that has not, or no longer, has none.
 func (m *machine) put(t *task.Task) {
+	t.DeleteAt = time.Time{}
+	if t.Status.IsTerminal() {
+		if keep := m.retentions.keep(t); keep != task.KeepForever {
+			t.DeleteAt = m.now.Add(keep)
+		}
+	}
 	m.batch.Put(t)
 	if t.Status.IsTerminal() {
 		m.ended = append(m.ended, work{Parent: t.ID, Before: m.batch.Seq() + 1})

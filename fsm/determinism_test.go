@@ -17,6 +17,7 @@ import (
 type history struct {
 	logs    []*raft.Log
 	results []any
+	reaped  int // tasks deleted and ids forgotten
 }
 
 // makeHistory grows a log entry by entry on a machine of its own, so that results name leases that exist.
@@ -25,6 +26,7 @@ func makeHistory(t testing.TB, seed uint64, entries int) history {
 	f := newFSM(openStore(t, t.TempDir()))
 	var h history
 	var known []task.ID
+	var commands []Command
 	running := make([]*task.Task, 0)
 	now := epoch
 	for i := range entries {
@@ -39,8 +41,10 @@ func makeHistory(t testing.TB, seed uint64, entries int) history {
 				term-- // a command of a leader deposed
 			}
 			l.Data = AppendHeader(nil, term, now)
+			commands = commands[:0]
 			for range 1 + rng.IntN(6) {
 				c := randomCommand(rng, &known, running)
+				commands = append(commands, c)
 				e, err := Encode(c)
 				if err != nil {
 					t.Fatal(err)
@@ -53,6 +57,9 @@ func makeHistory(t testing.TB, seed uint64, entries int) history {
 		if results, ok := result.([]Result); ok {
 			for j := range results {
 				running = append(running, results[j].Tasks...)
+				if commands[j].Kind() == KindReap {
+					h.reaped += results[j].Count
+				}
 			}
 		}
 	}
@@ -66,7 +73,7 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		}
 		return (*known)[rng.IntN(len(*known))]
 	}
-	switch n := rng.IntN(20); {
+	switch n := rng.IntN(21); {
 	case n < 7:
 		return randomSubmit(rng, known, pick)
 	case n < 11:
@@ -105,8 +112,13 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		return &Promote{Max: 1 + rng.IntN(20)}
 	case n < 19:
 		return &Step{}
+	case n < 20:
+		return &Reap{Max: 1 + rng.IntN(20), DedupWindow: time.Duration(rng.IntN(2)*24) * time.Hour}
 	}
-	switch rng.IntN(7) {
+	switch rng.IntN(8) {
+	case 6:
+		seconds := func() time.Duration { return time.Duration(rng.IntN(60)) * time.Second }
+		return &SetRetention{task.Retention{Type: []string{"", "a", "b"}[rng.IntN(3)], Completed: seconds(), DeadLetter: seconds(), Cancelled: seconds()}}
 	case 0:
 		return &Mark{}
 	case 1:
@@ -136,6 +148,9 @@ func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command
 		}
 		if rng.IntN(6) == 0 {
 			s.Delay = time.Duration(rng.IntN(20000)) * time.Millisecond
+		}
+		if rng.IntN(3) == 0 {
+			s.Retention = time.Duration(1+rng.IntN(30)) * time.Second
 		}
 		for range rng.IntN(5) - 2 {
 			if d := pick(); d != s.ID && !has(s.Dependencies, d) {
@@ -212,6 +227,9 @@ func answersOf(results []any) string {
 func TestAnyCutGivesTheSameState(t *testing.T) {
 	for seed := range uint64(6) {
 		h := makeHistory(t, seed, 300)
+		if h.reaped < 5 {
+			t.Fatalf("seed %d: only %d tasks were deleted", seed, h.reaped)
+		}
 		rng := rand.New(rand.NewPCG(seed, 2))
 		var first fingerprint
 		for i, cut := range []func() int{func() int { return 1 }, func() int { return len(h.logs) }, func() int { return 1 + rng.IntN(30) }} {

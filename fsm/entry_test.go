@@ -41,6 +41,8 @@ func allCommands() []Command {
 		&Mark{},
 		&SetDispatch{Paused: true},
 		&Requeue{After: id, Max: 9},
+		&SetRetention{task.Retention{Type: "t", Completed: time.Hour, DeadLetter: task.KeepForever, Cancelled: time.Second}},
+		&Reap{Max: 9, DedupWindow: time.Hour},
 	}
 }
 

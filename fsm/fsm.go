@@ -40,6 +40,8 @@ type FSM struct {
 	mu       sync.Mutex
 	failed   error // set once the store has failed; nothing is applied after it
 	deferred deferral
+
+	retentions retentions // as committed; nil when they are to be read
 }
 
 // New returns an FSM that goes on from what st holds.
@@ -86,10 +88,15 @@ func (f *FSM) apply(logs []*raft.Log) []any {
 
 // applyRun applies entries up to and including the first with a mark, as one write, and returns how many those were.
 func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
+	if f.retentions == nil {
+		if f.retentions, err = loadRetentions(f.store); err != nil {
+			return 0, err
+		}
+	}
 	applied := f.store.Applied()
 	batch := f.store.Begin()
 	defer batch.Discard()
-	m := &machine{batch: batch}
+	m := &machine{batch: batch, retentions: f.retentions}
 	chain := batch.LogHash()
 	marked, changed := false, false
 	var entries, commands uint64
@@ -122,6 +129,7 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	}
 	f.entries.Add(entries)
 	f.commands.Add(commands)
+	f.retentions = m.retentions
 	if marked {
 		f.opts.OnMark(applied.Index, f.store.Snapshot())
 	}
@@ -168,6 +176,7 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
 	f.settle()
+	f.retentions = nil
 	if err := f.store.Restore(r); err != nil {
 		err = fmt.Errorf("restore snapshot: %w", err)
 		f.failed = err

@@ -12,10 +12,11 @@ import (
 
 // machine applies commands to one store batch.
 type machine struct {
-	batch *store.Batch
-	now   time.Time // leader time of the entry at hand
-	ended []work    // tasks that ended in the command at hand, whose dependants are still to be told
-	done  []task.ID // tasks that ended in any command so far; some of refused commands may be among them
+	batch      *store.Batch
+	retentions retentions // as the batch has them
+	now        time.Time  // leader time of the entry at hand
+	ended      []work     // tasks that ended in the command at hand, whose dependants are still to be told
+	done       []task.ID  // tasks that ended in any command so far; some of refused commands may be among them
 
 	dispatch dispatch // what the state says, once asked for
 }
@@ -90,6 +91,10 @@ func (m *machine) apply(c Command) (Result, error) {
 		return Result{}, nil
 	case *SetDispatch:
 		return m.setDispatch(c)
+	case *SetRetention:
+		return m.setRetention(c)
+	case *Reap:
+		return m.reap(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

@@ -16,8 +16,8 @@ type Result struct {
 	Receipts []task.Receipt // Submit, Finish, Cancel: one an item
 	Tasks    []*task.Task   // Claim: the tasks leased, payload only where it is small or new; to be read, not changed
 	Moved    []Lease        // Requeue: the leases ended, in the order of tasks
-	Count    int            // Promote, Step, Requeue: tasks touched
-	More     bool           // work is left for a Step (or, from Promote and Requeue, for another of them)
+	Count    int            // Promote, Step, Requeue, Reap: tasks touched
+	More     bool           // work is left for a Step (or, from Promote, Requeue and Reap, for another of them)
 	Index    uint64         // Mark: where it stands in the log
 }
 

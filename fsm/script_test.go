@@ -173,6 +173,12 @@ func (s *script) command(words []string) string {
 			c.After = s.id(args["after"])
 		}
 		return s.apply(c)
+	case "retention":
+		return s.apply(&SetRetention{task.Retention{
+			Type: args["type"], Completed: kept(args["completed"]), DeadLetter: kept(args["dead"]), Cancelled: kept(args["cancelled"]),
+		}})
+	case "reap":
+		return s.apply(&Reap{Max: number(args["max"], task.MaxTouch), DedupWindow: 24 * time.Hour})
 	case "mark":
 		return s.apply(&Mark{})
 	case "dispatch":
@@ -248,6 +254,7 @@ func (s *script) spec(name string, args map[string]string) task.Spec {
 		r := uint32(number(v, 0))
 		spec.MaxCrashes = &r
 	}
+	spec.Retention = duration(args["keep"])
 	spec.TimeoutSeconds = uint64(number(args["timeout"], 0))
 	for _, parent := range split(args["after"], "") {
 		spec.Dependencies = append(spec.Dependencies, s.id(parent))
@@ -352,6 +359,9 @@ func (s *script) tasks() string {
 		if t.WaitingFor > 0 {
 			add("waiting=%d", t.WaitingFor)
 		}
+		if !t.DeleteAt.IsZero() {
+			add("delete=+%s", t.DeleteAt.Sub(epoch))
+		}
 		if t.CancelRequested {
 			add("cancel-requested")
 		}
@@ -434,6 +444,14 @@ func number(v string, fallback int) int {
 		return n
 	}
 	return fallback
+}
+
+// kept reads a retention: a duration, "forever" or nothing.
+func kept(v string) time.Duration {
+	if v == "forever" {
+		return task.KeepForever
+	}
+	return duration(v)
 }
 
 func duration(v string) time.Duration {

@@ -89,4 +89,5 @@ type Join struct {
 	Member       Member
 	AppliedIndex uint64 // how far it has applied the log
 	ClusterID    ID     // zero if it belongs to none yet
+	DiskFull     bool   // it does not join, but says as a member that its disk is nearly full
 }

@@ -43,7 +43,9 @@ type change struct {
 	known  bool // with asked: the id is in use, or was
 	status task.Status
 	hash   [16]byte
-	pair   *pairState // set once the task was put
+	marked bool       // with asked: a tombstone is committed
+	gone   *removal   // while now is nil: what the batch left of the task when it removed it
+	pair   *pairState // set once the task was put or removed
 	ready  bool       // once put: now is claimable, at place
 	place  place
 }
@@ -193,17 +195,19 @@ func (b *Batch) Ended(id task.ID) (status task.Status, hash [16]byte, ok bool, e
 	if c.now != nil {
 		return indexedStatus(c.now.Status), c.now.Hash, true, nil
 	}
+	if c.gone != nil {
+		return c.gone.status, c.gone.hash, c.gone.tombstone, nil
+	}
 	if !c.asked && b.d.recent.absent(id) {
 		c.asked, c.loaded = true, true
 	}
 	if !c.asked {
-		var removed bool
-		if c.status, c.hash, removed, c.known, err = b.d.indexed(b.d.read, id); err != nil {
+		if c.status, c.hash, c.marked, c.known, err = b.d.indexed(b.d.read, id); err != nil {
 			b.fail(err)
 			return 0, hash, false, err
 		}
 		c.asked = true
-		c.loaded = c.loaded || !c.known || removed // there is no record
+		c.loaded = c.loaded || !c.known || c.marked // there is no record
 	}
 	return c.status, c.hash, c.known, nil
 }
@@ -230,14 +234,20 @@ func (b *Batch) Put(t *task.Task) {
 			b.children[parent] = append(b.children[parent], t.ID)
 		}
 	}
-	b.undo = append(b.undo, undo{kind: undoTask, at: i, task: c.now, dirty: c.dirty})
-	if c.pair == nil || before == nil { // an id whose submit was rolled back may come again with another type
-		c.pair = b.pair(Pair{t.Queue, t.Type})
-		if c.old != nil && c.old.Claimable() {
+	b.remember(i)
+	if first := c.pair == nil; first || before == nil { // an id rolled back or removed may come again with another type
+		c.pair = b.pair(pairOf(t))
+		if first && c.old != nil && c.old.Claimable() {
 			c.ready, c.place = true, placeOf(c.old)
 		}
 	}
 	b.set(c, t, true)
+}
+
+// remember notes what a task is before it is changed.
+func (b *Batch) remember(i int32) {
+	c := &b.list[i]
+	b.undo = append(b.undo, undo{kind: undoTask, at: i, task: c.now, dirty: c.dirty, gone: c.gone})
 }
 
 // set makes t what the batch has of a task, forwards and in a rollback.

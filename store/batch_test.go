@@ -263,11 +263,10 @@ func TestLargeBytesAreWrittenOnce(t *testing.T) {
 func TestTombstoneAnswersStatusOnly(t *testing.T) {
 	s := openTest(t)
 	id := testID(1)
-	s.d.writer.reset()
-	s.d.writer.put(famID, id[:], append([]byte{valueVersion, idTombstone, byte(task.Completed)}, make([]byte, 16)...))
-	if err := s.d.writer.writeTo(s.d.db, s.d.write); err != nil {
-		t.Fatal(err)
-	}
+	submit(t, s, completed(newTask(1, nil), nil))
+	b := s.Begin()
+	b.Delete(id, true)
+	commit(t, s, b)
 	for _, loadFirst := range []bool{true, false} {
 		b := s.Begin()
 		if loadFirst {

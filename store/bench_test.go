@@ -18,7 +18,7 @@ func BenchmarkLifeCycle(b *testing.B) {
 				cfg.Dir, cfg.Create = b.TempDir(), true
 				return cfg
 			}())
-			l := &lifeCycle{s: s, session: task.NewSessionID()}
+			l := &lifeCycle{s: s, session: task.NewSessionID(), keep: 24 * time.Hour}
 			for n := 0; n < c.waiting; n += 1000 {
 				l.commit(b, func(batch *Batch) { l.submit(batch, 1000) })
 			}
@@ -36,12 +36,35 @@ func BenchmarkLifeCycle(b *testing.B) {
 	}
 }
 
+// BenchmarkReap deletes ended tasks, perBatch of them in one commit, and leaves a tombstone of each.
+func BenchmarkReap(b *testing.B) {
+	for _, perBatch := range []int{100, 250, 1000} {
+		b.Run(fmt.Sprintf("batch=%d", perBatch), func(b *testing.B) {
+			cfg := Default()
+			cfg.Dir, cfg.Create = b.TempDir(), true
+			l := &lifeCycle{s: mustOpen(b, cfg), session: task.NewSessionID()}
+			for n := 0; n < b.N; n += 250 {
+				k := min(250, b.N-n)
+				l.commit(b, func(batch *Batch) { l.submit(batch, k) })
+				l.commit(b, func(batch *Batch) { l.claim(b, batch, k) })
+				l.commit(b, func(batch *Batch) { l.complete(b, batch) })
+			}
+			b.ReportAllocs()
+			b.ResetTimer()
+			for left := b.N; left > 0; left -= perBatch {
+				l.commit(b, func(batch *Batch) { l.reap(b, batch, min(left, perBatch)) })
+			}
+		})
+	}
+}
+
 type lifeCycle struct {
 	s       *Store
 	session task.SessionID
 	held    []task.ID
 	index   uint64
 	now     time.Time
+	keep    time.Duration
 }
 
 func (l *lifeCycle) commit(b *testing.B, do func(*Batch)) {
@@ -95,6 +118,7 @@ func (l *lifeCycle) complete(b *testing.B, batch *Batch) {
 		}
 		x = x.Clone()
 		x.Status, x.UpdatedAt, x.Result, x.ResultSize = task.Completed, l.now, []byte("ok"), 2
+		x.DeleteAt = l.now.Add(l.keep)
 		x.EndAttempt(task.Success, "", l.now)
 		x.LastLease = task.LastLease{LeaseID: x.LeaseID, Kind: task.Success, Digest: [16]byte{1}}
 		if _, err := batch.Dependents(id, task.ID{}, 10); err != nil {
@@ -103,4 +127,14 @@ func (l *lifeCycle) complete(b *testing.B, batch *Batch) {
 		batch.Put(x)
 	}
 	l.held = l.held[:0]
+}
+
+func (l *lifeCycle) reap(b *testing.B, batch *Batch, n int) {
+	ids, err := batch.Due(RetentionKind, maxTime, n)
+	if err != nil || len(ids) != n {
+		b.Fatal(len(ids), err)
+	}
+	for _, id := range ids {
+		batch.Delete(id, true)
+	}
 }

@@ -48,9 +48,11 @@ func (b *Batch) encode(a Applied, logHash [32]byte) (Applied, error) {
 			return a, err
 		}
 		if c.old != nil {
-			c.pair.delta[slotOf(c.old)]--
+			b.oldPair(c).delta[slotOf(c.old)]--
 		}
-		c.pair.delta[slotOf(c.now)]++
+		if c.now != nil {
+			c.pair.delta[slotOf(c.now)]++
+		}
 	}
 	if err := b.encodeCounts(w); err != nil {
 		return a, err
@@ -93,8 +95,21 @@ func (b *Batch) changed() []int32 {
 	return b.dirty
 }
 
+// oldPair is the pair in which a task is committed.
+func (b *Batch) oldPair(c *change) *pairState {
+	if pair := pairOf(c.old); c.pair.pair != pair {
+		return b.pair(pair)
+	}
+	return c.pair
+}
+
 // encodeTask writes the difference between a task's committed and its final form.
 func (b *Batch) encodeTask(w *writer, c *change) error {
+	b.encodeTombstone(w, c)
+	if c.now == nil {
+		b.encodeRemoval(w, c)
+		return nil
+	}
 	if err := checkBytes(c); err != nil {
 		return err
 	}
@@ -128,7 +143,7 @@ func (b *Batch) encodeTask(w *writer, c *change) error {
 			y = y[1:]
 		default:
 			if y[0].family == famBlobs || !slices.Equal(x[0].value, y[0].value) {
-				putEntry(w, &y[0], c, false)
+				putEntry(w, &y[0], c, c.replaced())
 			}
 			x, y = x[1:], y[1:]
 		}
@@ -159,7 +174,7 @@ func putEntry(w *writer, e *entry, c *change, fresh bool) {
 func checkBytes(c *change) error {
 	t := c.now
 	var oldPayload, oldResult uint32
-	if c.old != nil {
+	if c.old != nil && !c.replaced() {
 		oldPayload, oldResult = c.old.PayloadSize, c.old.ResultSize
 	}
 	for _, part := range [...]struct {
@@ -231,34 +246,33 @@ func (b *Batch) takeOver(a Applied, logHash [32]byte) []Claimable {
 
 // takeOverTask updates heads, record cache and time floors for one written task, and reports whether it became ready.
 func (d *database) takeOverTask(c *change) (became bool) {
-	h := &c.pair.head
-	wasReady := c.old != nil && c.old.Claimable()
+	wasReady, from := c.old != nil && c.old.Claimable(), c.pair
 	var was place
 	if wasReady {
-		was = placeOf(c.old)
+		was, from = placeOf(c.old), d.pairs.byPair[pairOf(c.old)]
 	}
 	if wasReady && (!c.ready || was != c.place) {
-		h.remove(&was)
+		from.head.remove(&was)
 	}
 	if c.old == nil {
 		d.recent.add(c.id)
 	}
 	if c.ready && (!wasReady || was != c.place) {
-		h.insert(&ready{c.place, c.now.PayloadSize}, d.headLimit)
+		c.pair.head.insert(&ready{c.place, c.now.PayloadSize}, d.headLimit)
 		if c.place.before(&c.pair.floor) {
 			c.pair.floor = c.place
 		}
 	}
-	if c.now.Status == task.Pending || c.now.Status == task.InProgress {
+	if c.now != nil && (c.now.Status == task.Pending || c.now.Status == task.InProgress) {
 		d.cache.put(withoutLarge(c.now))
 	} else {
 		d.cache.remove(c.id)
 	}
-	if kind, us := scheduleOf(c.now); kind != 0 {
+	if kind, us := c.schedule(); kind != 0 {
 		d.floors[kind] = min(d.floors[kind], us)
 	}
-	d.dependents = d.dependents || len(c.now.Dependencies) > 0
-	return c.ready && !wasReady
+	d.dependents = d.dependents || c.now != nil && len(c.now.Dependencies) > 0
+	return c.ready && (!wasReady || from != c.pair)
 }
 
 // settle ends a pair's part in a batch, and forgets the pair if it has no tasks.

@@ -33,7 +33,7 @@ type database struct {
 	cache  recordCache
 	recent recentIDs
 	writer writer
-	floors [3]int64 // by ScheduleKind: no committed key of that kind lies before; guarded by mu
+	floors [scheduleKinds]int64 // by ScheduleKind: no committed key of that kind lies before; guarded by mu
 	space  *batchSpace
 
 	writing sync.Mutex // held while a commit or witness is written and taken over into memory

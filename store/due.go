@@ -25,7 +25,7 @@ func (b *Batch) Due(kind ScheduleKind, until int64, limit int) ([]task.ID, error
 	var found []due
 	for i := range b.list {
 		if c := &b.list[i]; c.dirty {
-			if k, us := scheduleOf(c.now); k == kind && us <= until {
+			if k, us := c.schedule(); k == kind && us <= until {
 				found = append(found, due{us, c.id})
 			}
 		}
@@ -123,7 +123,7 @@ func (b *Batch) InProgress(after task.ID, limit int) ([]task.ID, error) {
 	}
 	var out []task.ID
 	for i := range b.list {
-		if c := &b.list[i]; c.dirty && c.now.Status == task.InProgress && compareIDs(c.id, after) > 0 {
+		if c := &b.list[i]; c.dirty && c.now != nil && c.now.Status == task.InProgress && compareIDs(c.id, after) > 0 {
 			out = append(out, c.id)
 		}
 	}
@@ -157,7 +157,7 @@ func (b *Batch) Dependents(parent, after task.ID, limit int) ([]task.ID, error) 
 	}
 	var out []task.ID
 	for _, child := range b.children[parent] {
-		if compareIDs(child, after) > 0 {
+		if compareIDs(child, after) > 0 && b.hasParent(child, parent) {
 			out = append(out, child)
 		}
 	}
@@ -173,7 +173,11 @@ func (b *Batch) Dependents(parent, after task.ID, limit int) ([]task.ID, error) 
 				b.fail(err)
 				return nil, err
 			}
-			out = append(out, task.ID(key[16:]))
+			child := task.ID(key[16:])
+			if i, ok := b.at[child]; ok && b.list[i].replaced() {
+				continue
+			}
+			out = append(out, child)
 			committed++
 		}
 		if err := s.err(); err != nil {
@@ -182,5 +186,12 @@ func (b *Batch) Dependents(parent, after task.ID, limit int) ([]task.ID, error) 
 		}
 	}
 	slices.SortFunc(out, compareIDs)
+	out = slices.Compact(out)
 	return out[:min(limit, len(out))], nil
+}
+
+// hasParent reports whether a task that the batch put as the parent's child still is that.
+func (b *Batch) hasParent(child, parent task.ID) bool {
+	c := &b.list[b.at[child]]
+	return c.now != nil && (c.gone == nil || slices.Contains(c.now.Dependencies, parent))
 }

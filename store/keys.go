@@ -26,7 +26,8 @@ import (
 // the terminal one, or Pending for every task that has not ended: so it is written twice in a task's life, not at each
 // move. group of index_task_type is 0, under which each task stands once and for all, or a status that few tasks have
 // (rareStatus), under which a task stands besides while it has it: again no key changes on the way of most tasks.
-// Kinds of index_scheduled_time: 1 due, 2 retry; kept free for later: 3 expires, 4 retention, 5 tombstone.
+// Kinds of index_scheduled_time: 1 due, 2 retry, 4 retention (when an ended task is to be deleted), 5 tombstone (the
+// time that its id carries); kept free for later: 3 expires.
 //
 // To change an encoding: keys and values are the same on every node and are hashed, so all nodes must change at one
 // index. Give the value a new version byte, let readers know both, write the new one only behind a command version
@@ -48,6 +49,11 @@ type ScheduleKind uint8
 const (
 	DueKind   ScheduleKind = 1 // pending, its time has not come
 	RetryKind ScheduleKind = 2 // failed, waits for its retry
+
+	RetentionKind ScheduleKind = 4 // ended, to be deleted
+	TombstoneKind ScheduleKind = 5 // removed; the time is that of the id
+
+	scheduleKinds = 6 // all numbers are below
 )
 
 // place is a task's position in the ready order of its (queue, type): the end of its key in index_priority.
@@ -119,8 +125,15 @@ func scheduleOf(t *task.Task) (kind ScheduleKind, us int64) {
 		return RetryKind, micros(t.ScheduledAt)
 	case t.Phase() == task.Scheduled:
 		return DueKind, micros(t.ScheduledAt)
+	case t.Status.IsTerminal() && !t.DeleteAt.IsZero():
+		return RetentionKind, micros(t.DeleteAt)
 	}
 	return 0, 0
+}
+
+// appendTombstoneKey appends the key under which the tombstone of a removed task stands in the time index.
+func appendTombstoneKey(dst []byte, id task.ID) []byte {
+	return appendScheduleKey(dst, TombstoneKind, micros(id.Time()), id)
 }
 
 // entry is one derived key of a task with its value.

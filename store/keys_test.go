@@ -28,6 +28,9 @@ func TestGoldenKeys(t *testing.T) {
 	got += dump(x)
 	x.Status, x.ResultSize = task.Pending, 0
 	got += dump(x)
+	x.Status, x.DeleteAt, x.Dependencies, x.PayloadSize = task.Completed, base.Add(time.Hour), nil, 0
+	got += dump(x)
+	got += fmt.Sprintf("tombstone %x\n", appendTombstoneKey(nil, x.ID))
 	p := Pair{"q", "mail"}
 	a := Applied{Index: 1, Term: 2, ConfigurationIndex: 3, Configuration: []byte("cfg")}
 	got += fmt.Sprintf("meta %x\nmeta %x\n", appendCountKey(nil, p), a.encode())
@@ -55,6 +58,11 @@ index_scheduled_time 0180060a24182d8240018bcfe5680070008000000000000102 -> 01
 index_dependents 018bcfe5680070008000000000000008018bcfe5680070008000000000000102 -> 01
 index_dependents 018bcfe5680070008000000000000009018bcfe5680070008000000000000102 -> 01
 
+index_task_id 018bcfe5680070008000000000000102 -> 010103aa0000000000000000000000000000bb
+index_task_type 6d61696c0000018bcfe5680070008000000000000102 -> 01
+index_scheduled_time 0480060a24eeb1e400018bcfe5680070008000000000000102 -> 01
+
+tombstone 0580060a24181e4000018bcfe5680070008000000000000102
 meta 636f756e742f71006d61696c00
 meta 000000000000000100000000000000020000000000000003636667
 `, "\n")

@@ -20,13 +20,14 @@ import (
 
 type model struct {
 	tasks map[task.ID]*task.Task // never changed in place
+	tombs map[task.ID]removal
 	meta  map[string]string
 	time  int64
 	seq   uint64
 }
 
 func (m *model) clone() *model {
-	return &model{tasks: maps.Clone(m.tasks), meta: maps.Clone(m.meta), time: m.time, seq: m.seq}
+	return &model{tasks: maps.Clone(m.tasks), tombs: maps.Clone(m.tombs), meta: maps.Clone(m.meta), time: m.time, seq: m.seq}
 }
 
 func (m *model) now() time.Time { return time.UnixMicro(m.time).UTC() }
@@ -54,11 +55,19 @@ func (m *model) firstReady(pairs []Pair) *task.Task {
 }
 
 func (m *model) due(kind ScheduleKind, until int64, limit int) []task.ID {
-	out := m.ids(func(x *task.Task) bool {
-		k, us := scheduleOf(x)
-		return k == kind && us <= until
-	})
-	slices.SortStableFunc(out, func(a, b task.ID) int { return m.tasks[a].ScheduledAt.Compare(m.tasks[b].ScheduledAt) })
+	at := map[task.ID]time.Time{}
+	for id, x := range m.tasks {
+		if k, us := scheduleOf(x); k == kind && us <= until {
+			at[id] = time.UnixMicro(us)
+		}
+	}
+	for id := range m.tombs {
+		if us := id.Time().UnixMicro(); kind == TombstoneKind && us <= until {
+			at[id] = id.Time()
+		}
+	}
+	out := slices.SortedFunc(maps.Keys(at), compareIDs)
+	slices.SortStableFunc(out, func(a, b task.ID) int { return at[a].Compare(at[b]) })
 	return out[:min(limit, len(out))]
 }
 
@@ -77,13 +86,13 @@ type run struct {
 	queues []string
 	types  []string
 	nextID int
-	gone   []task.ID // submitted, and taken back
+	gone   []task.ID // submitted, and taken back or removed
 }
 
 func TestStoreAgainstModel(t *testing.T) {
 	checks(t, "30")
 	rapid.Check(t, func(rt *rapid.T) {
-		r := &run{t: rt, model: &model{tasks: map[task.ID]*task.Task{}, meta: map[string]string{}, time: base.UnixMicro()}}
+		r := &run{t: rt, model: &model{tasks: map[task.ID]*task.Task{}, tombs: map[task.ID]removal{}, meta: map[string]string{}, time: base.UnixMicro()}}
 		r.queues, r.types = []string{"a", "ab"}, []string{"x", "xy"}
 		defer func() {
 			for _, x := range r.stores {
@@ -126,7 +135,7 @@ func checks(t *testing.T, n string) {
 }
 
 func (r *run) step(depth int) {
-	switch rapid.IntRange(0, 27).Draw(r.t, "step") {
+	switch rapid.IntRange(0, 31).Draw(r.t, "step") {
 	case 0, 1, 2, 3, 4, 5:
 		r.submit()
 	case 6, 7, 8, 9, 10, 11:
@@ -147,7 +156,11 @@ func (r *run) step(depth int) {
 		if depth < 3 {
 			r.refused(depth)
 		}
-	case 27:
+	case 27, 28, 29:
+		r.remove()
+	case 30:
+		r.forget()
+	case 31:
 		if depth == 0 {
 			r.restart()
 		}
@@ -170,8 +183,9 @@ func (r *run) commit(x *real) {
 	}
 	want := map[Pair]int{}
 	for id, now := range r.model.tasks {
-		if before := x.committed.tasks[id]; now.Claimable() && (before == nil || !before.Claimable()) {
-			want[Pair{now.Queue, now.Type}]++
+		before := x.committed.tasks[id]
+		if now.Claimable() && (before == nil || !before.Claimable() || pairOf(before) != pairOf(now)) {
+			want[pairOf(now)]++
 		}
 	}
 	counted := map[Pair]int{}
@@ -259,6 +273,11 @@ func (r *run) finish() {
 			}
 		}
 		r.checkHeads(x.store.d)
+		b := x.store.Begin()
+		for _, id := range append(slices.Collect(maps.Keys(r.model.tombs)), r.gone...) {
+			r.checkEnded(b, id)
+		}
+		b.Discard()
 	}
 }
 

@@ -24,7 +24,7 @@ func (r *run) submit() {
 	if len(r.gone) > 0 && rapid.Bool().Draw(r.t, "again") {
 		spec.ID = r.gone[len(r.gone)-1] // comes again, perhaps with another type
 	}
-	if r.model.tasks[spec.ID] != nil {
+	if _, removed := r.model.tombs[spec.ID]; removed || r.model.tasks[spec.ID] != nil {
 		return
 	}
 	priority := task.Priority(rapid.IntRange(0, 3).Draw(r.t, "priority"))
@@ -108,8 +108,12 @@ func (r *run) end() {
 	how := rapid.IntRange(0, 4).Draw(r.t, "outcome")
 	now := r.model.now()
 	later := now.Add(time.Duration(rapid.IntRange(0, 4).Draw(r.t, "backoff")) * time.Microsecond)
+	kept := r.drawKept()
 	r.change(id, func(x *task.Task) {
 		x.UpdatedAt = now
+		if how < 2 || how == 3 {
+			x.DeleteAt = kept
+		}
 		switch how {
 		case 0:
 			x.Status, x.Result, x.ResultSize = task.Completed, make([]byte, 2000), 2000
@@ -134,16 +138,19 @@ func (r *run) tick() {
 }
 
 func (r *run) promote() {
-	kind := rapid.SampledFrom([]ScheduleKind{DueKind, RetryKind}).Draw(r.t, "kind")
+	kind := rapid.SampledFrom([]ScheduleKind{DueKind, RetryKind, RetentionKind, TombstoneKind}).Draw(r.t, "kind")
 	limit := rapid.IntRange(1, 4).Draw(r.t, "limit")
 	until := r.model.time + int64(max(0, rapid.IntRange(-6, 6).Draw(r.t, "ahead")))
+	if kind == TombstoneKind && rapid.Bool().Draw(r.t, "all") {
+		until = maxTime
+	}
 	want := r.model.due(kind, until, limit)
 	for i, x := range r.stores {
 		if got, err := x.batch.Due(kind, until, limit); err != nil || !slices.Equal(got, want) {
 			r.t.Fatalf("store %d: due %v %v, want %v", i, got, err, want)
 		}
 	}
-	if until > r.model.time {
+	if until > r.model.time || kind > RetryKind {
 		return
 	}
 	now := r.model.now()
@@ -160,6 +167,7 @@ func (r *run) cancel() {
 	}
 	id, now := rapid.SampledFrom(open).Draw(r.t, "open"), r.model.now()
 	unblock := r.model.tasks[id].WaitingFor > 0 && rapid.Bool().Draw(r.t, "unblock")
+	kept := r.drawKept()
 	move, priority := rapid.Bool().Draw(r.t, "move"), task.Priority(rapid.IntRange(0, 3).Draw(r.t, "priority"))
 	r.change(id, func(x *task.Task) {
 		switch {
@@ -168,14 +176,73 @@ func (r *run) cancel() {
 		case move:
 			x.Priority = priority
 		default:
-			x.UpdatedAt, x.Status = now, task.Cancelled
+			x.UpdatedAt, x.Status, x.DeleteAt = now, task.Cancelled, kept
 		}
 	})
+}
+
+// drawKept says when a task that ends now is to be deleted; never in one of four cases.
+func (r *run) drawKept() time.Time {
+	if n := rapid.IntRange(0, 3).Draw(r.t, "kept"); n > 0 {
+		return r.model.now().Add(time.Duration(n) * time.Microsecond)
+	}
+	return time.Time{}
+}
+
+// remove deletes an ended task.
+func (r *run) remove() {
+	ended := r.model.ids(func(x *task.Task) bool { return x.Status.IsTerminal() })
+	if len(ended) == 0 {
+		return
+	}
+	id := rapid.SampledFrom(ended).Draw(r.t, "ended")
+	x, tombstone := r.model.tasks[id], rapid.Bool().Draw(r.t, "tombstone")
+	delete(r.model.tasks, id)
+	if tombstone {
+		r.model.tombs[id] = removal{true, x.Status, x.Hash}
+	} else {
+		r.gone = append(r.gone, id)
+	}
+	for _, real := range r.stores {
+		real.batch.Delete(id, tombstone)
+		r.checkEnded(real.batch, id)
+	}
+}
+
+// forget removes a tombstone.
+func (r *run) forget() {
+	if len(r.model.tombs) == 0 {
+		return
+	}
+	all := slices.SortedFunc(maps.Keys(r.model.tombs), compareIDs)
+	id := rapid.SampledFrom(all).Draw(r.t, "forgotten")
+	delete(r.model.tombs, id)
+	r.gone = append(r.gone, id)
+	for _, real := range r.stores {
+		real.batch.Forget(id)
+		r.checkEnded(real.batch, id)
+	}
+}
+
+// checkEnded compares what is known of an id.
+func (r *run) checkEnded(b *Batch, id task.ID) {
+	want, known := r.model.tombs[id]
+	if x := r.model.tasks[id]; x != nil {
+		want, known = removal{false, indexedStatus(x.Status), x.Hash}, true
+	}
+	status, hash, ok, err := b.Ended(id)
+	if err != nil || ok != known || ok && (status != want.status || hash != want.hash) {
+		r.t.Fatalf("%s is %v %x %v %v, want %+v %v", id, status, hash, ok, err, want, known)
+	}
+	if x, err := b.Task(id); err != nil || (x != nil) != (r.model.tasks[id] != nil) {
+		r.t.Fatalf("task %s: %v %v", id, x, err)
+	}
 }
 
 // look compares reads that change nothing.
 func (r *run) look() {
 	all := append(r.model.ids(func(*task.Task) bool { return true }), testID(0))
+	all = append(append(all, slices.SortedFunc(maps.Keys(r.model.tombs), compareIDs)...), r.gone...)
 	id := rapid.SampledFrom(all).Draw(r.t, "look")
 	after := rapid.SampledFrom(append(all, task.ID{})).Draw(r.t, "after")
 	want := r.model.tasks[id]
@@ -187,10 +254,7 @@ func (r *run) look() {
 	running = running[:min(3, len(running))]
 	for i, x := range r.stores {
 		if rapid.Bool().Draw(r.t, "status first") {
-			status, hash, ok, err := x.batch.Ended(id)
-			if err != nil || ok != (want != nil) || ok && (status != indexedStatus(want.Status) || hash != want.Hash) {
-				r.t.Fatalf("store %d: end of %s is %v %x %v %v, want %+v", i, id, status, hash, ok, err, want)
-			}
+			r.checkEnded(x.batch, id)
 		}
 		got, err := x.batch.Task(id)
 		if err != nil || !sameTask(want, got) {

@@ -83,7 +83,8 @@ func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (
 		o.SetMemTablePrefixBloomSizeRatio(memtableBloom)
 	}
 	switch f {
-	case famPending, famInProgress, famFailed, famType, famPriority, famSchedule:
+	case famMeta: // few keys
+	default:
 		o.AddCompactOnDeletionCollectorFactory(tombstoneWindow, tombstoneTrigger) // keys come and go
 	}
 	o.SetBlockBasedTableFactory(table)

@@ -12,6 +12,8 @@ import (
 // Pair is one (queue, type): the unit of ready order and of counting.
 type Pair struct{ Queue, Type string }
 
+func pairOf(t *task.Task) Pair { return Pair{t.Queue, t.Type} }
+
 // Claimable says that Count more tasks of a pair stand ready than before a commit.
 type Claimable struct {
 	Pair  Pair

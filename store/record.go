@@ -29,7 +29,7 @@ func encodeRecord(r *recordpb.Record, t *task.Task) {
 		LeaseDurationUs: t.LeaseDuration.Microseconds(), LeaseExpiresAtUs: micros(t.LeaseExpiresAt),
 		StartedAtUs: micros(t.StartedAt), Attempt: t.Attempt, Error: t.Error, Reason: string(t.Reason),
 		WaitingFor: t.WaitingFor, OnDependencyFailure: uint32(t.OnDependencyFailure), UniqueKey: t.UniqueKey,
-		ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(),
+		ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
 		CancelRequested: t.CancelRequested, Seq: t.Seq, Hash: t.Hash[:],
 	}
 	if t.Queue != task.DefaultQueue {
@@ -115,7 +115,7 @@ func taskOf(r *recordpb.Record) (*task.Task, error) {
 		StartedAt: moment(r.StartedAtUs), Attempt: r.Attempt, Result: r.Result, ResultSize: r.ResultSize, Error: r.Error,
 		Reason: task.Reason(r.Reason), WaitingFor: r.WaitingFor,
 		OnDependencyFailure: task.DependencyPolicy(r.OnDependencyFailure), UniqueKey: r.UniqueKey,
-		ExpiresAt: moment(r.ExpiresAtUs), Retention: duration(r.RetentionUs),
+		ExpiresAt: moment(r.ExpiresAtUs), Retention: duration(r.RetentionUs), DeleteAt: moment(r.DeleteAtUs),
 		CancelRequested: r.CancelRequested, Seq: r.Seq, Hash: [16]byte(r.Hash),
 	}
 	if t.Queue == "" {

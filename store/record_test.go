@@ -34,7 +34,7 @@ func fullTask() *task.Task {
 		LeaseExpiresAt: at(3), StartedAt: at(4), Attempt: 3, Result: []byte("r"), ResultSize: 1, Error: "boom",
 		Reason: task.Poison, Dependencies: []task.ID{testID(5), testID(4)}, WaitingFor: 1, OnDependencyFailure: task.PolicyBlock,
 		Headers: []task.Header{{Name: "a", Value: "b"}, {Name: "c", Value: "d"}}, UniqueKey: "u", ExpiresAt: at(5),
-		Retention: time.Hour, Backoff: task.Backoff{Initial: time.Second, FactorPercent: 150, Max: time.Minute, JitterPercent: 5},
+		Retention: time.Hour, DeleteAt: base.Add(time.Hour), Backoff: task.Backoff{Initial: time.Second, FactorPercent: 150, Max: time.Minute, JitterPercent: 5},
 		Progress:  task.Progress{Percent: 10, Message: "m", Cursor: []byte("c")},
 		History:   []task.Attempt{{Number: 1, WorkerID: "w", StartedAt: at(6), EndedAt: at(7), Outcome: task.Failure, Error: "e"}},
 		LastLease: task.LastLease{LeaseID: 98, Kind: task.Failure, Digest: [16]byte{3}}, CancelRequested: true,

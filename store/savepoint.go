@@ -22,6 +22,7 @@ type undo struct {
 	at    int32      // undoTask: in list
 	task  *task.Task // before; nil if there was none
 	dirty bool
+	gone  *removal
 	key   string // undoMeta
 	value []byte // before
 	had   bool   // the batch had changed the key before
@@ -58,11 +59,15 @@ func (b *Batch) Rollback(sp int) {
 
 func (b *Batch) takeBack(u *undo) {
 	c := &b.list[u.at]
-	if u.task == nil {
+	if u.task == nil && c.now != nil {
 		for _, parent := range c.now.Dependencies {
 			children := b.children[parent]
 			b.children[parent] = children[:len(children)-1]
 		}
 	}
+	if u.task != nil && c.pair.pair != pairOf(u.task) { // removed, and made again with another type
+		c.pair = b.pair(pairOf(u.task))
+	}
+	c.gone = u.gone
 	b.set(c, u.task, u.dirty)
 }

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
@@ -11,11 +12,11 @@ import (
 // mean equal sets; only if they differ is each entry traced back to its record.
 func (v *verifier) index(f family) error {
 	n := uint64(0)
-	err := v.each(f, func(_, value []byte) error {
+	err := v.each(f, func(key, value []byte) error {
 		v.found.Checked++
 		if f == famID {
 			if _, _, removed, err := readID(value); err == nil && removed {
-				return nil
+				return v.tombstone(key)
 			}
 		}
 		n++
@@ -45,11 +46,31 @@ func (v *verifier) trace(f family, key, value []byte) error {
 		return v.remove(f, key)
 	case f == famID && len(key) == len(id):
 		return v.orphan(id, key, value)
+	case f == famSchedule && v.isTombstoneKey(key, id):
+		return nil
 	}
 	if lost, err := v.lost(id); err != nil || lost {
 		return err // reported by orphan
 	}
 	return v.remove(f, key)
+}
+
+// tombstone checks that a removed task stands in the time index, where it is found to be forgotten.
+func (v *verifier) tombstone(key []byte) error {
+	id, err := task.IDFromBytes(key)
+	if err != nil {
+		return v.remove(famID, key)
+	}
+	if t, decided, err := v.owner(id); err != nil || t != nil || !decided {
+		return err // the record says that it was not removed
+	}
+	return v.entry(&task.Task{ID: id}, &entry{famSchedule, appendTombstoneKey(nil, id), []byte{valueVersion}})
+}
+
+// isTombstoneKey reports whether a key of index_scheduled_time is that of a tombstone.
+func (v *verifier) isTombstoneKey(key []byte, id task.ID) bool {
+	_, _, removed, _, err := v.d.indexed(v.at.opts, id)
+	return err == nil && removed && bytes.Equal(key, appendTombstoneKey(nil, id))
 }
 
 // remove takes an entry away. Bytes in blobs cannot be derived again: they stay if anything is damaged.

@@ -40,6 +40,8 @@ var (
 	ErrUnknownOutcome = errors.New("outcome unknown")
 	// ErrBusy: a limit of the node is reached; nothing took effect; try again later.
 	ErrBusy = errors.New("busy")
+	// ErrDiskFull: a disk of the cluster is nearly full; nothing took effect. Only submits are refused for that.
+	ErrDiskFull = errors.New("disk nearly full")
 	// ErrTimeout: the time given for the request ran out before it took effect.
 	ErrTimeout = errors.New("timed out")
 	// ErrShutdown: the node is going down; nothing took effect.

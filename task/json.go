@@ -44,6 +44,7 @@ type taskJSON struct {
 	UniqueKey           string           `json:"unique_key,omitempty"`
 	ExpiresAt           *time.Time       `json:"expires_at,omitempty"`
 	RetentionSeconds    float64          `json:"retention_seconds,omitempty"`
+	DeleteAt            *time.Time       `json:"delete_at,omitempty"`
 	Backoff             *Backoff         `json:"backoff,omitempty"`
 	Progress            *Progress        `json:"progress,omitempty"`
 	History             []Attempt        `json:"history,omitempty"`
@@ -63,7 +64,7 @@ func (t *Task) MarshalJSON() ([]byte, error) {
 		Session: present(t.Session), StartedAt: present(t.StartedAt), Reason: t.Reason, WaitingFor: t.WaitingFor,
 		OnDependencyFailure: t.OnDependencyFailure, Headers: t.Headers, UniqueKey: t.UniqueKey,
 		ExpiresAt:        present(t.ExpiresAt),
-		RetentionSeconds: t.Retention.Seconds(), Backoff: present(t.Backoff), History: t.History,
+		RetentionSeconds: t.Retention.Seconds(), DeleteAt: present(t.DeleteAt), Backoff: present(t.Backoff), History: t.History,
 		CancelRequested: t.CancelRequested,
 	}
 	if !t.Progress.IsZero() {
@@ -98,7 +99,7 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 		CrashCount: j.CrashCount, MaxCrashes: j.MaxCrashes, LeaseID: j.LeaseID, LeaseDuration: lease,
 		Session: value(j.Session), StartedAt: value(j.StartedAt), Reason: j.Reason, WaitingFor: j.WaitingFor,
 		OnDependencyFailure: j.OnDependencyFailure, Headers: j.Headers, UniqueKey: j.UniqueKey, ExpiresAt: value(j.ExpiresAt),
-		Retention: retention, Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
+		Retention: retention, DeleteAt: value(j.DeleteAt), Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
 		CancelRequested: j.CancelRequested,
 	}
 	if len(t.Dependencies) == 0 {

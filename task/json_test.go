@@ -20,7 +20,7 @@ func fullTask() *Task {
 		Attempt: 3,
 		Result:  []byte{0, 255}, ResultSize: 2, Error: "no", Reason: Poison, Dependencies: []ID{{1}, {2}}, WaitingFor: 1,
 		OnDependencyFailure: PolicyBlock, Headers: []Header{{"trace", "1"}}, UniqueKey: "u", ExpiresAt: at.Add(time.Hour),
-		Retention: 1100 * time.Millisecond, Backoff: Backoff{Initial: time.Second, JitterPercent: 3},
+		Retention: 1100 * time.Millisecond, DeleteAt: at.Add(2 * time.Hour), Backoff: Backoff{Initial: time.Second, JitterPercent: 3},
 		Progress: Progress{Percent: 40, Message: "half", Cursor: []byte("c")},
 		History: []Attempt{{Number: 1, WorkerID: "w0", StartedAt: at, EndedAt: at.Add(time.Second), Outcome: Failure,
 			Error: "no"}},

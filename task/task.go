@@ -39,6 +39,7 @@ type Task struct {
 	UniqueKey           string
 	ExpiresAt           time.Time
 	Retention           time.Duration
+	DeleteAt            time.Time // of a task that ended: when it is deleted; zero for never
 	Backoff             Backoff
 	Progress            Progress
 	History             []Attempt

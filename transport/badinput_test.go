@@ -61,6 +61,7 @@ func TestBadRequestsGetANack(t *testing.T) {
 		{"garbage in Leave", wire.Leave, 1, garbage, task.ErrInvalid},
 		{"garbage in Transfer", wire.Transfer, 1, garbage, task.ErrInvalid},
 		{"garbage in Mark", wire.Mark, 1, garbage, task.ErrInvalid},
+		{"garbage in Retention", wire.Retention, 1, garbage, task.ErrInvalid},
 		{"garbage in Adopt", wire.Adopt, 1, garbage, task.ErrInvalid},
 		{"garbage in SaveSnapshot", wire.SaveSnapshot, 1, garbage, task.ErrInvalid},
 		{"garbage in SetDispatch", wire.SetDispatch, 1, garbage, task.ErrInvalid},

@@ -56,6 +56,9 @@ type Admin interface {
 	// bytes it has. A read may take long at its end; it fails when ctx ends.
 	SaveSnapshot(ctx context.Context, minIndex uint64) (r io.ReadCloser, size int64, err error)
 	SetDispatch(ctx context.Context, paused bool) error
+	// Retentions lists how long ended tasks are kept: for all types first.
+	Retentions(ctx context.Context) ([]task.Retention, error)
+	SetRetention(ctx context.Context, r task.Retention) error
 }
 
 // Identity is who this node is, as its answer to a Hello says.

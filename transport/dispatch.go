@@ -45,6 +45,8 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.saveSnapshot(f)
 	case wire.SetDispatch:
 		return c.setDispatch(f)
+	case wire.Retention:
+		return c.retention(f)
 	}
 	return nil, fmt.Errorf("%w: %s", task.ErrUnknownType, f.Type)
 }

@@ -90,6 +90,27 @@ func (c *conn) adopt(f wire.Frame) (wire.Message, error) {
 	return new(wirepb.AdoptReply), c.s.admin.Adopt(c.ctx, addresses)
 }
 
+func (c *conn) retention(f wire.Frame) (wire.Message, error) {
+	var m wirepb.RetentionRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	if m.Set != nil {
+		r, err := wire.RetentionFromPB(m.Set)
+		if err == nil {
+			err = c.s.admin.SetRetention(c.ctx, r)
+		}
+		if err != nil {
+			return nil, err
+		}
+	}
+	list, err := c.s.admin.Retentions(c.ctx)
+	if err != nil {
+		return nil, err
+	}
+	return wire.RetentionsToPB(list), nil
+}
+
 func (c *conn) setDispatch(f wire.Frame) (wire.Message, error) {
 	var m wirepb.SetDispatchRequest
 	if err := wire.Decode(f, &m); err != nil {

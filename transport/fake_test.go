@@ -6,6 +6,7 @@ import (
 	"io"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
@@ -213,4 +214,11 @@ func (a *fakeAdmin) Transfer(_ context.Context, to member.ID) (string, error) {
 }
 func (a *fakeAdmin) Adopt(_ context.Context, addresses []string) error {
 	return fmt.Errorf("%w: %s", task.ErrConflict, addresses[0])
+}
+
+func (a *fakeAdmin) Retentions(context.Context) ([]task.Retention, error) {
+	return []task.Retention{{}, {Type: a.name, Completed: time.Hour}}, nil
+}
+func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention) error {
+	return r.Validate()
 }

@@ -179,6 +179,13 @@ func TestAdminRequests(t *testing.T) {
 	p.nack(p.send(wire.Adopt, new(wirepb.AdoptRequest)), task.ErrInvalid)
 	p.nack(p.send(wire.SaveSnapshot, &wirepb.SaveSnapshotRequest{MinIndex: 5}), task.ErrTimeout)
 	p.nack(p.send(wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: true}), task.ErrConflict)
+	var kept wirepb.RetentionReply
+	p.call(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{Type: "a", CompletedUs: -1}}, &kept)
+	if len(kept.Settings) != 2 || kept.Settings[1].CompletedUs != time.Hour.Microseconds() {
+		t.Errorf("retention %+v", &kept)
+	}
+	p.nack(p.send(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{CancelledUs: -2}}), task.ErrInvalid)
+	p.nack(p.send(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{Type: "\n"}}), task.ErrInvalid)
 }
 
 func TestInternalErrorsStayInside(t *testing.T) {

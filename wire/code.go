@@ -43,6 +43,7 @@ var codes = [...]codeRow{
 	{22, "busy", task.ErrBusy, true},
 	{23, "timeout", task.ErrTimeout, true},
 	{24, "shutdown", task.ErrShutdown, true},
+	{26, "disk_full", task.ErrDiskFull, true},
 	{1, "invalid", task.ErrInvalid, false},
 	{30, "internal", task.ErrInternal, false},
 }

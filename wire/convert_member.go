@@ -129,12 +129,12 @@ func MarkFromPB(p *wirepb.Mark) (*member.Mark, error) {
 // JoinToPB says a join on the wire.
 func JoinToPB(j *member.Join) *wirepb.JoinRequest {
 	return &wirepb.JoinRequest{Member: MemberToPB(&j.Member), AppliedIndex: j.AppliedIndex,
-		ClusterId: bytesOf(j.ClusterID)}
+		ClusterId: bytesOf(j.ClusterID), DiskFull: j.DiskFull}
 }
 
 // JoinFromPB reads a join. The error wraps task.ErrInvalid and names the field.
 func JoinFromPB(p *wirepb.JoinRequest) (j member.Join, err error) {
-	j.AppliedIndex = p.GetAppliedIndex()
+	j.AppliedIndex, j.DiskFull = p.GetAppliedIndex(), p.GetDiskFull()
 	if j.Member, err = MemberFromPB(p.GetMember()); err != nil {
 		return j, err
 	}

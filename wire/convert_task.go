@@ -20,8 +20,8 @@ func TaskToPB(t *task.Task) *wirepb.Task {
 		Attempt:     t.Attempt, Result: t.Result, ResultSize: t.ResultSize, Error: t.Error, Reason: string(t.Reason),
 		Dependencies: IDsToPB(t.Dependencies), WaitingFor: t.WaitingFor, OnDependencyFailure: uint32(t.OnDependencyFailure),
 		Headers: headersToPB(t.Headers), UniqueKey: t.UniqueKey, ExpiresAtUs: micros(t.ExpiresAt),
-		RetentionUs: t.Retention.Microseconds(),
-		Backoff:     backoffToPB(t.Backoff), Progress: progressToPB(t.Progress), History: historyToPB(t.History),
+		RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
+		Backoff: backoffToPB(t.Backoff), Progress: progressToPB(t.Progress), History: historyToPB(t.History),
 		CancelRequested: t.CancelRequested, UpdatedAtUs: micros(t.UpdatedAt), Seq: t.Seq,
 	}
 }
@@ -76,6 +76,8 @@ func taskTimes(t *task.Task, p *wirepb.Task) (err error) {
 	t.StartedAt = take(&f, at, err)
 	at, err = moment("expires_at_us", p.ExpiresAtUs)
 	t.ExpiresAt = take(&f, at, err)
+	at, err = moment("delete_at_us", p.DeleteAtUs)
+	t.DeleteAt = take(&f, at, err)
 	at, err = moment("updated_at_us", p.UpdatedAtUs)
 	t.UpdatedAt = take(&f, at, err)
 	d, err := duration("lease_duration_us", p.LeaseDurationUs)

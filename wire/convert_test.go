@@ -122,6 +122,9 @@ func TestRefused(t *testing.T) {
 		{"member.http_address", node(func(p *wirepb.Member) { p.HttpAddress = "ä:1" })},
 		{"cluster_id", &wirepb.JoinReply{ClusterId: []byte{1}}},
 		{"state_hash", &wirepb.ClusterStatusReply{LastMark: &wirepb.Mark{StateHash: []byte{1}}}},
+		{"completed_us", &wirepb.RetentionRequest{Set: &wirepb.Retention{CompletedUs: -2}}},
+		{"dead_letter_us", &wirepb.RetentionReply{Settings: []*wirepb.Retention{{DeadLetterUs: math.MaxInt64}}}},
+		{"cancelled_us", &wirepb.RetentionRequest{Set: &wirepb.Retention{CancelledUs: math.MinInt64}}},
 		{"address", &wirepb.AdoptRequest{}},
 		{"address", &wirepb.AdoptRequest{Addresses: []string{""}}},
 	} {

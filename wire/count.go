@@ -41,6 +41,7 @@ var (
 	beatReplyCounts   = []count{{1, "lost", task.MaxItems, nil}, {2, "cancelled", task.MaxItems, nil}}
 	idsCounts         = []count{{1, "ids", task.MaxItems, nil}}
 	adoptCounts       = []count{{1, "addresses", maxAddresses, nil}}
+	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
 )
 
 func countsOf(m Message) []count {
@@ -65,6 +66,8 @@ func countsOf(m Message) []count {
 		return idsCounts
 	case *wirepb.AdoptRequest:
 		return adoptCounts
+	case *wirepb.RetentionReply:
+		return retentionCounts
 	}
 	return nil
 }

@@ -71,7 +71,7 @@ func goldenFull() *task.Task {
 	f.Progress = task.Progress{Percent: 40, Message: "half", Cursor: []byte("c")}
 	f.History = []task.Attempt{{Number: 1, WorkerID: "w0", StartedAt: goldenAt, EndedAt: goldenAt.Add(time.Second),
 		Outcome: task.Failure, Error: "no"}}
-	f.CancelRequested = true
+	f.CancelRequested, f.DeleteAt = true, goldenAt.Add(time.Hour)
 	return f
 }
 
@@ -195,6 +195,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 	if err != nil {
 		t.Fatal(err)
 	}
+	mail := task.Retention{Type: "email", Completed: time.Hour, DeadLetter: task.KeepForever}
 	return map[string][]golden{
 		"Hello": {
 			{"a worker with a session", true, Hello, 1, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
@@ -213,6 +214,8 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		},
 		"Join": {
 			{"a new node", true, Join, 15, JoinToPB(&member.Join{Member: node, AppliedIndex: 11, ClusterID: goldenTown})},
+			{"a member says that its disk is nearly full", true, Join, 16, JoinToPB(&member.Join{Member: node, AppliedIndex: 11,
+				ClusterID: goldenTown, DiskFull: true})},
 			{"it is a member, not yet a voter", false, Ack, 15, &wirepb.JoinReply{ClusterId: MemberIDToPB(goldenTown)}},
 		},
 		"Remove": {{"", true, Remove, 16, &wirepb.RemoveRequest{NodeId: MemberIDToPB(goldenNode)}}, {"", false, Ack, 16,
@@ -231,6 +234,12 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		},
 		"SetDispatch": {{"", true, SetDispatch, 23, &wirepb.SetDispatchRequest{Paused: true}}, {"", false, Ack, 23,
 			&wirepb.SetDispatchReply{}}},
+		"Retention": {
+			{"what is set", true, Retention, 24, &wirepb.RetentionRequest{}},
+			{"nothing for all types, and for one: completed tasks an hour, dead letters for ever", false, Ack, 24,
+				RetentionsToPB([]task.Retention{{}, mail})},
+			{"set it", true, Retention, 25, &wirepb.RetentionRequest{Set: RetentionToPB(&mail)}},
+		},
 	}
 }
 

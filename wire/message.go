@@ -92,6 +92,8 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.AdoptRequest)
 	case SaveSnapshot:
 		return new(wirepb.SaveSnapshotRequest)
+	case Retention:
+		return new(wirepb.RetentionRequest)
 	case SetDispatch:
 		return new(wirepb.SetDispatchRequest)
 	}
@@ -135,6 +137,8 @@ func NewReply(t Type) Message {
 		return new(wirepb.AdoptReply)
 	case SaveSnapshot:
 		return new(wirepb.SaveSnapshotReply)
+	case Retention:
+		return new(wirepb.RetentionReply)
 	case SetDispatch:
 		return new(wirepb.SetDispatchReply)
 	}

@@ -142,6 +142,16 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.AdoptRequest:
 		addresses, err := AddressesFromPB(m)
 		return &wirepb.AdoptRequest{Addresses: addresses}, err
+	case *wirepb.RetentionRequest:
+		if m.Set == nil {
+			return m, nil
+		}
+		r, err := RetentionFromPB(m.Set)
+		_ = r.Validate()
+		return &wirepb.RetentionRequest{Set: RetentionToPB(&r)}, err
+	case *wirepb.RetentionReply:
+		list, err := RetentionsFromPB(m)
+		return RetentionsToPB(list), err
 	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
 		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply,
 		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply:

@@ -30,6 +30,7 @@ const (
 	Mark          Type = 37 // MarkRequest, MarkReply
 	Adopt         Type = 38 // AdoptRequest, AdoptReply
 	SaveSnapshot  Type = 39 // SaveSnapshotRequest, SaveSnapshotReply
+	Retention     Type = 41 // RetentionRequest, RetentionReply
 	SetDispatch   Type = 42 // SetDispatchRequest, SetDispatchReply
 )
 
@@ -37,14 +38,15 @@ const (
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, SetDispatch}
+	SaveSnapshot, Retention, SetDispatch}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
 	Ack:       "Ack", Nack: "Nack", QueryStatus: "QueryStatus", CancelTask: "CancelTask", ListTasks: "ListTasks",
 	GetStats: "GetStats",
 	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
-	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", SetDispatch: "SetDispatch"}
+	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot",
+	Retention: "Retention", SetDispatch: "SetDispatch"}
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return int(t) < len(typeNames) && typeNames[t] != "" }

@@ -48,6 +48,7 @@ var exits = [...]struct {
 	{task.ErrNotLeader, exitUnavailable},
 	{task.ErrUnknownOutcome, exitUnavailable},
 	{task.ErrBusy, exitUnavailable},
+	{task.ErrDiskFull, exitUnavailable},
 	{task.ErrShutdown, exitUnavailable},
 	{task.ErrTimeout, exitTimeout},
 	{context.DeadlineExceeded, exitTimeout},

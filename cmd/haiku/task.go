@@ -206,6 +206,7 @@ func writeDetails(w io.Writer, t *task.Task) {
 	line("created", moment(t.CreatedAt), true)
 	line("scheduled", moment(t.ScheduledAt), !t.ScheduledAt.Equal(t.CreatedAt))
 	line("updated", moment(t.UpdatedAt), true)
+	line("deleted at", moment(t.DeleteAt), !t.DeleteAt.IsZero())
 	line("attempt", t.Attempt, true)
 	line("retries", fmt.Sprintf("%d of %d used", t.RetryCount, t.MaxRetries), true)
 	line("crashes", fmt.Sprintf("%d of %d", t.CrashCount, t.MaxCrashes), t.CrashCount > 0)

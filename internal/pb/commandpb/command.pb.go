@@ -1180,6 +1180,128 @@ func (x *Requeue) GetMax() uint32 {
 	return 0
 }
 
+// SetRetention says how long tasks of a type are kept after their end; of all types without a setting of their own if
+// the type is empty. 0 for "not set", -1 for "for ever"; with all three not set the type's setting is removed.
+type SetRetention struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	CompletedUs   int64                  `protobuf:"varint,2,opt,name=completed_us,json=completedUs,proto3" json:"completed_us,omitempty"`
+	DeadLetterUs  int64                  `protobuf:"varint,3,opt,name=dead_letter_us,json=deadLetterUs,proto3" json:"dead_letter_us,omitempty"`
+	CancelledUs   int64                  `protobuf:"varint,4,opt,name=cancelled_us,json=cancelledUs,proto3" json:"cancelled_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetRetention) Reset() {
+	*x = SetRetention{}
+	mi := &file_command_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetRetention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetRetention) ProtoMessage() {}
+
+func (x *SetRetention) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetRetention.ProtoReflect.Descriptor instead.
+func (*SetRetention) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetRetention) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SetRetention) GetCompletedUs() int64 {
+	if x != nil {
+		return x.CompletedUs
+	}
+	return 0
+}
+
+func (x *SetRetention) GetDeadLetterUs() int64 {
+	if x != nil {
+		return x.DeadLetterUs
+	}
+	return 0
+}
+
+func (x *SetRetention) GetCancelledUs() int64 {
+	if x != nil {
+		return x.CancelledUs
+	}
+	return 0
+}
+
+type Reap struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Max           uint32                 `protobuf:"varint,1,opt,name=max,proto3" json:"max,omitempty"`
+	DedupWindowUs int64                  `protobuf:"varint,2,opt,name=dedup_window_us,json=dedupWindowUs,proto3" json:"dedup_window_us,omitempty"` // how old a removed task's id has to be to be forgotten
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Reap) Reset() {
+	*x = Reap{}
+	mi := &file_command_proto_msgTypes[19]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Reap) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Reap) ProtoMessage() {}
+
+func (x *Reap) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[19]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Reap.ProtoReflect.Descriptor instead.
+func (*Reap) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{19}
+}
+
+func (x *Reap) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
+func (x *Reap) GetDedupWindowUs() int64 {
+	if x != nil {
+		return x.DedupWindowUs
+	}
+	return 0
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -1273,7 +1395,15 @@ const file_command_proto_rawDesc = "" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\"1\n" +
 	"\aRequeue\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\fR\x05after\x12\x10\n" +
-	"\x03max\x18\x02 \x01(\rR\x03maxB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\x03max\x18\x02 \x01(\rR\x03max\"\x8e\x01\n" +
+	"\fSetRetention\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
+	"\fcompleted_us\x18\x02 \x01(\x03R\vcompletedUs\x12$\n" +
+	"\x0edead_letter_us\x18\x03 \x01(\x03R\fdeadLetterUs\x12!\n" +
+	"\fcancelled_us\x18\x04 \x01(\x03R\vcancelledUs\"@\n" +
+	"\x04Reap\x12\x10\n" +
+	"\x03max\x18\x01 \x01(\rR\x03max\x12&\n" +
+	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUsB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -1287,7 +1417,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 18)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),       // 0: haiku.command.v1.Header
 	(*Spec)(nil),         // 1: haiku.command.v1.Spec
@@ -1307,6 +1437,8 @@ var file_command_proto_goTypes = []any{
 	(*Mark)(nil),         // 15: haiku.command.v1.Mark
 	(*SetDispatch)(nil),  // 16: haiku.command.v1.SetDispatch
 	(*Requeue)(nil),      // 17: haiku.command.v1.Requeue
+	(*SetRetention)(nil), // 18: haiku.command.v1.SetRetention
+	(*Reap)(nil),         // 19: haiku.command.v1.Reap
 }
 var file_command_proto_depIdxs = []int32{
 	0, // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -1335,7 +1467,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   18,
+			NumMessages:   20,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

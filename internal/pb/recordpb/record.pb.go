@@ -392,6 +392,7 @@ type Record struct {
 	UpdatedAtUs         int64                  `protobuf:"varint,36,opt,name=updated_at_us,json=updatedAtUs,proto3" json:"updated_at_us,omitempty"`
 	Seq                 uint64                 `protobuf:"varint,37,opt,name=seq,proto3" json:"seq,omitempty"`
 	Hash                []byte                 `protobuf:"bytes,38,opt,name=hash,proto3" json:"hash,omitempty"`
+	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -692,6 +693,13 @@ func (x *Record) GetHash() []byte {
 	return nil
 }
 
+func (x *Record) GetDeleteAtUs() int64 {
+	if x != nil {
+		return x.DeleteAtUs
+	}
+	return 0
+}
+
 // Counts are the tasks of one (queue, type) pair.
 type Counts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -821,7 +829,7 @@ const file_record_proto_rawDesc = "" +
 	"\tLastLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xb7\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xd9\n" +
 	"\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
@@ -870,7 +878,9 @@ const file_record_proto_rawDesc = "" +
 	"\x10cancel_requested\x18# \x01(\bR\x0fcancelRequested\x12\"\n" +
 	"\rupdated_at_us\x18$ \x01(\x03R\vupdatedAtUs\x12\x10\n" +
 	"\x03seq\x18% \x01(\x04R\x03seq\x12\x12\n" +
-	"\x04hash\x18& \x01(\fR\x04hash\"\xec\x01\n" +
+	"\x04hash\x18& \x01(\fR\x04hash\x12 \n" +
+	"\fdelete_at_us\x18' \x01(\x03R\n" +
+	"deleteAtUs\"\xec\x01\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x04R\x05ready\x12\x1c\n" +
 	"\tscheduled\x18\x02 \x01(\x04R\tscheduled\x12\x18\n" +

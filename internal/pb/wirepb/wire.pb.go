@@ -955,6 +955,7 @@ type Task struct {
 	CancelRequested     bool                   `protobuf:"varint,36,opt,name=cancel_requested,json=cancelRequested,proto3" json:"cancel_requested,omitempty"`
 	UpdatedAtUs         int64                  `protobuf:"varint,37,opt,name=updated_at_us,json=updatedAtUs,proto3" json:"updated_at_us,omitempty"`
 	Seq                 uint64                 `protobuf:"varint,38,opt,name=seq,proto3" json:"seq,omitempty"`
+	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"` // of a task that ended: when it is deleted; 0 for never
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1251,6 +1252,13 @@ func (x *Task) GetUpdatedAtUs() int64 {
 func (x *Task) GetSeq() uint64 {
 	if x != nil {
 		return x.Seq
+	}
+	return 0
+}
+
+func (x *Task) GetDeleteAtUs() int64 {
+	if x != nil {
+		return x.DeleteAtUs
 	}
 	return 0
 }
@@ -3007,6 +3015,7 @@ type JoinRequest struct {
 	Member        *Member                `protobuf:"bytes,1,opt,name=member,proto3" json:"member,omitempty"`
 	AppliedIndex  uint64                 `protobuf:"varint,2,opt,name=applied_index,json=appliedIndex,proto3" json:"applied_index,omitempty"` // how far the node has applied the log; 0 before its first start
 	ClusterId     []byte                 `protobuf:"bytes,3,opt,name=cluster_id,json=clusterId,proto3" json:"cluster_id,omitempty"`           // empty if the node belongs to none yet
+	DiskFull      bool                   `protobuf:"varint,4,opt,name=disk_full,json=diskFull,proto3" json:"disk_full,omitempty"`             // no join, but a member's word that its disk is nearly full
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -3060,6 +3069,13 @@ func (x *JoinRequest) GetClusterId() []byte {
 		return x.ClusterId
 	}
 	return nil
+}
+
+func (x *JoinRequest) GetDiskFull() bool {
+	if x != nil {
+		return x.DiskFull
+	}
+	return false
 }
 
 type JoinReply struct {
@@ -3624,6 +3640,165 @@ func (*SetDispatchReply) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
+// Retention says how long tasks of a type are kept after their end: 0 for "not set", -1 for "for ever". The empty type
+// stands for all types; what is not set there is the built-in default.
+type Retention struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Type          string                 `protobuf:"bytes,1,opt,name=type,proto3" json:"type,omitempty"`
+	CompletedUs   int64                  `protobuf:"varint,2,opt,name=completed_us,json=completedUs,proto3" json:"completed_us,omitempty"`
+	DeadLetterUs  int64                  `protobuf:"varint,3,opt,name=dead_letter_us,json=deadLetterUs,proto3" json:"dead_letter_us,omitempty"`
+	CancelledUs   int64                  `protobuf:"varint,4,opt,name=cancelled_us,json=cancelledUs,proto3" json:"cancelled_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retention) Reset() {
+	*x = Retention{}
+	mi := &file_wire_proto_msgTypes[52]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retention) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retention) ProtoMessage() {}
+
+func (x *Retention) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[52]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retention.ProtoReflect.Descriptor instead.
+func (*Retention) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{52}
+}
+
+func (x *Retention) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Retention) GetCompletedUs() int64 {
+	if x != nil {
+		return x.CompletedUs
+	}
+	return 0
+}
+
+func (x *Retention) GetDeadLetterUs() int64 {
+	if x != nil {
+		return x.DeadLetterUs
+	}
+	return 0
+}
+
+func (x *Retention) GetCancelledUs() int64 {
+	if x != nil {
+		return x.CancelledUs
+	}
+	return 0
+}
+
+// RetentionRequest changes the setting of one type, or none, and asks for all.
+type RetentionRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Set           *Retention             `protobuf:"bytes,1,opt,name=set,proto3" json:"set,omitempty"` // absent: only list; with nothing set: the type's setting is removed
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionRequest) Reset() {
+	*x = RetentionRequest{}
+	mi := &file_wire_proto_msgTypes[53]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionRequest) ProtoMessage() {}
+
+func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[53]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
+func (*RetentionRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{53}
+}
+
+func (x *RetentionRequest) GetSet() *Retention {
+	if x != nil {
+		return x.Set
+	}
+	return nil
+}
+
+type RetentionReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Settings      []*Retention           `protobuf:"bytes,1,rep,name=settings,proto3" json:"settings,omitempty"` // in the order of types, the empty one first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetentionReply) Reset() {
+	*x = RetentionReply{}
+	mi := &file_wire_proto_msgTypes[54]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetentionReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetentionReply) ProtoMessage() {}
+
+func (x *RetentionReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[54]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetentionReply.ProtoReflect.Descriptor instead.
+func (*RetentionReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{54}
+}
+
+func (x *RetentionReply) GetSettings() []*Retention {
+	if x != nil {
+		return x.Settings
+	}
+	return nil
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -3722,7 +3897,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rstarted_at_us\x18\x03 \x01(\x03R\vstartedAtUs\x12\x1e\n" +
 	"\vended_at_us\x18\x04 \x01(\x03R\tendedAtUs\x12\x18\n" +
 	"\aoutcome\x18\x05 \x01(\rR\aoutcome\x12\x14\n" +
-	"\x05error\x18\x06 \x01(\tR\x05error\"\x86\n" +
+	"\x05error\x18\x06 \x01(\tR\x05error\"\xa8\n" +
 	"\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
@@ -3770,7 +3945,9 @@ const file_wire_proto_rawDesc = "" +
 	"\ahistory\x18# \x03(\v2\x16.haiku.wire.v1.AttemptR\ahistory\x12)\n" +
 	"\x10cancel_requested\x18$ \x01(\bR\x0fcancelRequested\x12\"\n" +
 	"\rupdated_at_us\x18% \x01(\x03R\vupdatedAtUs\x12\x10\n" +
-	"\x03seq\x18& \x01(\x04R\x03seq\"b\n" +
+	"\x03seq\x18& \x01(\x04R\x03seq\x12 \n" +
+	"\fdelete_at_us\x18' \x01(\x03R\n" +
+	"deleteAtUs\"b\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12)\n" +
@@ -3904,12 +4081,13 @@ const file_wire_proto_rawDesc = "" +
 	"state_hash\x18\x02 \x01(\fR\tstateHash\"\r\n" +
 	"\vMarkRequest\"!\n" +
 	"\tMarkReply\x12\x14\n" +
-	"\x05index\x18\x01 \x01(\x04R\x05index\"\x80\x01\n" +
+	"\x05index\x18\x01 \x01(\x04R\x05index\"\x9d\x01\n" +
 	"\vJoinRequest\x12-\n" +
 	"\x06member\x18\x01 \x01(\v2\x15.haiku.wire.v1.MemberR\x06member\x12#\n" +
 	"\rapplied_index\x18\x02 \x01(\x04R\fappliedIndex\x12\x1d\n" +
 	"\n" +
-	"cluster_id\x18\x03 \x01(\fR\tclusterId\"@\n" +
+	"cluster_id\x18\x03 \x01(\fR\tclusterId\x12\x1b\n" +
+	"\tdisk_full\x18\x04 \x01(\bR\bdiskFull\"@\n" +
 	"\tJoinReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12\x14\n" +
@@ -3936,7 +4114,16 @@ const file_wire_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\",\n" +
 	"\x12SetDispatchRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\"\x12\n" +
-	"\x10SetDispatchReplyB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
+	"\x10SetDispatchReply\"\x8b\x01\n" +
+	"\tRetention\x12\x12\n" +
+	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
+	"\fcompleted_us\x18\x02 \x01(\x03R\vcompletedUs\x12$\n" +
+	"\x0edead_letter_us\x18\x03 \x01(\x03R\fdeadLetterUs\x12!\n" +
+	"\fcancelled_us\x18\x04 \x01(\x03R\vcancelledUs\">\n" +
+	"\x10RetentionRequest\x12*\n" +
+	"\x03set\x18\x01 \x01(\v2\x18.haiku.wire.v1.RetentionR\x03set\"F\n" +
+	"\x0eRetentionReply\x124\n" +
+	"\bsettings\x18\x01 \x03(\v2\x18.haiku.wire.v1.RetentionR\bsettingsB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -3950,7 +4137,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 52)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 55)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
@@ -4004,6 +4191,9 @@ var file_wire_proto_goTypes = []any{
 	(*SaveSnapshotReply)(nil),    // 49: haiku.wire.v1.SaveSnapshotReply
 	(*SetDispatchRequest)(nil),   // 50: haiku.wire.v1.SetDispatchRequest
 	(*SetDispatchReply)(nil),     // 51: haiku.wire.v1.SetDispatchReply
+	(*Retention)(nil),            // 52: haiku.wire.v1.Retention
+	(*RetentionRequest)(nil),     // 53: haiku.wire.v1.RetentionRequest
+	(*RetentionReply)(nil),       // 54: haiku.wire.v1.RetentionReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -4033,11 +4223,13 @@ var file_wire_proto_depIdxs = []int32{
 	32, // 24: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
 	35, // 25: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
 	32, // 26: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
-	27, // [27:27] is the sub-list for method output_type
-	27, // [27:27] is the sub-list for method input_type
-	27, // [27:27] is the sub-list for extension type_name
-	27, // [27:27] is the sub-list for extension extendee
-	0,  // [0:27] is the sub-list for field type_name
+	52, // 27: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
+	52, // 28: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
+	29, // [29:29] is the sub-list for method output_type
+	29, // [29:29] is the sub-list for method input_type
+	29, // [29:29] is the sub-list for extension type_name
+	29, // [29:29] is the sub-list for extension extendee
+	0,  // [0:29] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4053,7 +4245,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   52,
+			NumMessages:   55,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
