@@ -16,7 +16,7 @@ func wantList(f *task.Filter, tasks []*task.Task) []task.ID {
 	var found []*task.Task
 	for _, x := range tasks {
 		kind, _ := scheduleOf(x)
-		inOrder := [...]bool{task.OrderByID: true, task.OrderByPriority: x.Claimable(), task.OrderByScheduled: kind != 0}
+		inOrder := [...]bool{task.OrderByID: true, task.OrderByPriority: x.Claimable(), task.OrderByScheduled: kind == DueKind || kind == RetryKind}
 		if inOrder[f.Order] && selects(f, x) {
 			found = append(found, x)
 		}
