@@ -1,18 +1,38 @@
 package cluster
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 
 	"github.com/hashicorp/raft"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 )
 
 // errLostLog is for a log that does not go on where the database ends.
-var errLostLog = errors.New("the node lost a part of its log; `haikud reset` moves its data aside, it then joins anew under a new id")
+var errLostLog = errors.New("the node lost a part of its log or of its database; " + resetHint)
 
-var keyCurrentTerm = []byte("CurrentTerm") // Raft's own key in its StableStore
+var (
+	keyCurrentTerm = []byte("CurrentTerm") // Raft's own key in its StableStore
+	keyOwner       = []byte("HaikuNode")   // ours beside it: the node whose votes these are
+)
+
+// checkOwner refuses a log with the votes of another node. A new log is marked with the node's id.
+func checkOwner(votes raft.StableStore, path string, id member.ID, fresh bool) error {
+	if fresh {
+		return votes.Set(keyOwner, id[:])
+	}
+	owner, err := votes.Get(keyOwner)
+	if err != nil && err.Error() != "not found" { // as Raft asks
+		return err
+	}
+	if !bytes.Equal(owner, id[:]) {
+		return damaged(path, "it is the log of node %x, this is node %s", owner, id)
+	}
+	return nil
+}
 
 // reconcile makes a log that was just opened fit the database before Raft starts, or refuses. It finishes an install
 // that a crash interrupted: what the snapshot contradicts or jumps over is no longer part of the log, and Raft must not

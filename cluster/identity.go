@@ -1,10 +1,12 @@
 package cluster
 
 import (
+	"bytes"
 	"crypto/rand"
 	"encoding/json"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -25,6 +27,14 @@ var (
 	ErrOtherCluster = errors.New("data directory belongs to another cluster")
 )
 
+// resetHint ends every refusal of a directory whose content cannot be trusted.
+const resetHint = "`haikud reset` moves the directory aside, the node then joins anew under a new id"
+
+// damaged is an error that names a file and says what is wrong with it and what to do.
+func damaged(path, format string, args ...any) error {
+	return fmt.Errorf("%w: %s: %w; %s", ErrDirDamaged, path, fmt.Errorf(format, args...), resetHint)
+}
+
 const (
 	identityName   = "node.json"
 	identityTemp   = "node.json.tmp"
@@ -41,8 +51,9 @@ type Dir struct {
 	node identity
 }
 
-// identity is node.json. It is replaced whole, by rename, and only ever gains the cluster id and the three
-// facts.
+// identity is node.json. It is replaced whole, by rename, and only ever gains the cluster id and the three facts. A file
+// that differs in a byte from what is written for it is damaged: read as a node that was never started, it would have
+// the node's data cleared.
 type identity struct {
 	Format    int       `json:"format"`
 	NodeID    member.ID `json:"node_id"`
@@ -52,7 +63,22 @@ type identity struct {
 	Left      bool      `json:"left"`    // the node left its cluster and may not come back under this id
 	// Restored: the database came from a saved snapshot, as the beginning of the cluster whose id this is. The first start
 	// keeps it and makes this node the only member.
-	Restored bool `json:"restored,omitempty"`
+	Restored bool   `json:"restored,omitempty"`
+	Sum      string `json:"sum"` // CRC-32C of the file with an empty sum
+}
+
+// encode gives the whole file.
+func (node identity) encode() ([]byte, error) {
+	node.Sum = ""
+	raw, err := json.MarshalIndent(node, "", "  ")
+	if err != nil {
+		return nil, err
+	}
+	node.Sum = fmt.Sprintf("%08x", crc32.Checksum(raw, castagnoli))
+	if raw, err = json.MarshalIndent(node, "", "  "); err != nil {
+		return nil, err
+	}
+	return append(raw, '\n'), nil
 }
 
 // OpenDir makes or opens a data directory and locks it. An empty directory gets a fresh node id, which is on disk
@@ -198,8 +224,7 @@ func (d *Dir) load() error {
 		return fmt.Errorf("%w: %w", ErrDirDamaged, err)
 	default:
 		if d.node, err = parseIdentity(raw); err != nil {
-			return fmt.Errorf("%w: %s: %w; `haikud reset` moves the directory aside, the node then joins anew",
-				ErrDirDamaged, filepath.Join(d.path, identityName), err)
+			return damaged(filepath.Join(d.path, identityName), "%w", err)
 		}
 	}
 	if err := os.MkdirAll(d.Group(), 0o700); err != nil {
@@ -218,8 +243,7 @@ func (d *Dir) mint() error {
 		switch e.Name() {
 		case lockName, identityTemp, "lost+found": // the temporary file is of a first start that did not finish
 		default:
-			return fmt.Errorf("%w: %s has content but no %s; `haikud reset` moves the directory aside, the node then joins anew",
-				ErrDirDamaged, d.path, identityName)
+			return fmt.Errorf("%w: %s has content but no %s; %s", ErrDirDamaged, d.path, identityName, resetHint)
 		}
 	}
 	node := identity{Format: identityFormat}
@@ -242,17 +266,20 @@ func parseIdentity(raw []byte) (node identity, err error) {
 	if node.NodeID.IsZero() {
 		return identity{}, errors.New("no node id")
 	}
+	if want, err := node.encode(); err != nil || !bytes.Equal(raw, want) {
+		return identity{}, errors.Join(errors.New("its checksum or its form is wrong"), err)
+	}
 	return node, nil
 }
 
 // save replaces node.json: after a crash there is the old one or the new one.
 func (d *Dir) save(node identity) error {
-	raw, err := json.MarshalIndent(node, "", "  ")
+	raw, err := node.encode()
 	if err != nil {
 		return err
 	}
 	temp := filepath.Join(d.path, identityTemp)
-	if err := writeSynced(temp, append(raw, '\n')); err != nil {
+	if err := writeSynced(temp, raw); err != nil {
 		return fmt.Errorf("write node identity: %w", err)
 	}
 	if err := os.Rename(temp, filepath.Join(d.path, identityName)); err != nil {

@@ -12,7 +12,7 @@ import (
 type LogKind string
 
 const (
-	LogBolt LogKind = "boltdb" // one bbolt file, by raft-boltdb
+	LogBolt LogKind = "boltdb" // one bbolt file
 	LogWAL  LogKind = "wal"    // a directory of segments, by raft-wal; experimental, as its authors say
 )
 

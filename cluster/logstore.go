@@ -9,7 +9,6 @@ import (
 	"sync"
 
 	"github.com/hashicorp/raft"
-	raftboltdb "github.com/hashicorp/raft-boltdb/v2"
 )
 
 const (
@@ -20,7 +19,7 @@ const (
 
 var errLogGap = errors.New("entries do not follow the last one")
 
-// logFiles is where a log store keeps entries and votes, durably with each write: the file of raft-boltdb or the
+// logFiles is where a log store keeps entries and votes, durably with each write: one bbolt file or the
 // directory of raft-wal. Entries are appended and deleted at either end alone.
 type logFiles interface {
 	raft.LogStore
@@ -100,7 +99,7 @@ func (s *logStore) Close() error {
 
 // failed passes an error on to Raft and, if it is one of storage, to onFatal.
 func (s *logStore) failed(operation string, err error) error {
-	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, raftboltdb.ErrKeyNotFound) {
+	if err == nil || errors.Is(err, raft.ErrLogNotFound) || errors.Is(err, errKeyNotFound) {
 		return err // Raft compares these two, the second by its text
 	}
 	err = fmt.Errorf("raft log: %s: %w", operation, err)

@@ -117,6 +117,9 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return err
 	}
 	opened.add(n.logs.Close)
+	if err := checkOwner(n.logs, filepath.Join(group, n.cfg.LogStore.fileName()), n.id, fresh); err != nil {
+		return err
+	}
 	if n.cfg.Dir.unstartedRestore() {
 		if err := n.refound(); err != nil {
 			return fmt.Errorf("begin the restored cluster: %w", err)

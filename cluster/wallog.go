@@ -78,7 +78,7 @@ func damagedLog(dir string, err error) error {
 	if errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist) {
 		return err
 	}
-	return fmt.Errorf("%w: %s: %w; `haikud reset` moves the directory aside, the node then joins anew", ErrDirDamaged, dir, err)
+	return damaged(dir, "%w", err)
 }
 
 // measure reads every entry.

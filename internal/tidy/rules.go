@@ -33,6 +33,7 @@ var mayImport = map[string][]string{
 	"internal/bench":        {"task", "member", "client", "internal/localnodes", "internal/buildinfo"},
 	"internal/localnodes":   {"member", "client"},
 	"internal/buildinfo":    {},
+	"internal/damage":       {},
 	"internal/progress":     {},
 	"internal/fakenode":     {"task", "member", "wire", "internal/pb/wirepb"},
 	"internal/outage":       {}, // tests only
@@ -43,14 +44,13 @@ var mayImport = map[string][]string{
 // soleHome names the only packages that may import a library (a path or the beginning of one). The rule holds for
 // tests too.
 var soleHome = map[string][]string{
-	"github.com/linxGnu/grocksdb":      {"store", "internal/plant"}, // the second for tests
-	"github.com/hashicorp/raft":        {"cluster", "fsm"},
-	"github.com/hashicorp/raft-boltdb": {"cluster"},
-	"github.com/hashicorp/raft-wal":    {"cluster"},
-	"go.etcd.io/bbolt":                 {"cluster"},
-	"github.com/spf13/viper":           {"config"},
-	"github.com/google/uuid":           {"task"},
-	"net/http":                         {"web"},
+	"github.com/linxGnu/grocksdb":   {"store", "internal/plant"}, // the second for tests
+	"github.com/hashicorp/raft":     {"cluster", "fsm"},
+	"github.com/hashicorp/raft-wal": {"cluster"},
+	"go.etcd.io/bbolt":              {"cluster"},
+	"github.com/spf13/viper":        {"config"},
+	"github.com/google/uuid":        {"task"},
+	"net/http":                      {"web"},
 }
 
 // forbidden lists, for packages whose results must not depend on clock, chance or scheduling, what they may not do

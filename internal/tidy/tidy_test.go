@@ -33,7 +33,7 @@ func TestPlantedViolations(t *testing.T) {
 		"rocksdb elsewhere":       {"fsm/x.go", body("fsm", `import _ "github.com/linxGnu/grocksdb"`), "outside its home store"},
 		"raft in a test":          {"store/x_test.go", body("store", `import _ "github.com/hashicorp/raft"`), "outside its home cluster, fsm"},
 		"raft at home":            {"cluster/x.go", body("cluster", `import _ "github.com/hashicorp/raft"`), ""},
-		"raft-boltdb in fsm":      {"fsm/x.go", body("fsm", `import _ "github.com/hashicorp/raft-boltdb/v2"`), "outside its home cluster"},
+		"bbolt in fsm":            {"fsm/x.go", body("fsm", `import _ "go.etcd.io/bbolt"`), "outside its home cluster"},
 		"viper elsewhere":         {"cmd/haikud/x.go", body("main", `import _ "github.com/spf13/viper"`), "outside its home config"},
 		"uuid elsewhere":          {"client/x.go", body("client", `import _ "github.com/google/uuid"`), "outside its home task"},
 		"http elsewhere":          {"cmd/haikud/x.go", body("main", `import _ "net/http/pprof"`), "outside its home web"},
