@@ -114,7 +114,7 @@ func TestRefusals(t *testing.T) {
 		"election below beat":  {file: "raft: {election_timeout: 1s}\n", want: []string{"raft.election_timeout", "at least"}},
 		"lease above beat":     {file: "raft: {leader_lease_timeout: 3s}\n", want: []string{"raft.leader_lease_timeout", "at most"}},
 		"total below one":      {file: "limits: {total_bytes: 16MiB}\n", want: []string{"limits.total_bytes", "at least"}},
-		"too little memory": {file: "memory_limit: 1GiB\n", want: []string{"memory_limit: 1GiB is less than the 1776MiB", "store.block_cache 256MiB",
+		"too little memory": {file: "memory_limit: 1GiB\n", want: []string{"memory_limit: 1GiB is less than the 1808MiB", "store.block_cache 256MiB",
 			"2 x limits.total_bytes 1GiB", "allowed: 0"}},
 		"no WAL":                 {file: "store: {enable_wal: false}\n", want: []string{"store.enable_wal: false is refused", "wal_sync_mode 0"}},
 		"fifo":                   {file: "store: {compaction_style: fifo}\n", want: []string{"fifo is refused", "deletes", "level, universal"}},
@@ -166,7 +166,7 @@ func TestAccepted(t *testing.T) {
 		"exposed, founding": {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
 		"exposed, joining":  {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
 		"every interface":   {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
-		"little memory": {env: []string{"HAIKU_MEMORY_LIMIT=364MiB", "HAIKU_STORE_BLOCK_CACHE=8MiB", "HAIKU_STORE_WRITE_BUFFER_TOTAL=8MiB",
+		"little memory": {env: []string{"HAIKU_MEMORY_LIMIT=396MiB", "HAIKU_STORE_BLOCK_CACHE=8MiB", "HAIKU_STORE_WRITE_BUFFER_TOTAL=8MiB",
 			"HAIKU_STORE_WRITE_BUFFER_SIZE=4MiB", "HAIKU_STORE_RECORD_CACHE=4MiB", "HAIKU_RAFT_LOG_CACHE=8MiB", "HAIKU_LIMITS_CONNECTION_BYTES=16MiB",
 			"HAIKU_LIMITS_TOTAL_BYTES=16MiB"}},
 		"database elsewhere": {env: []string{"HAIKU_STORE_DB_PATH=/var/lib/haiku-db"}},
@@ -189,14 +189,14 @@ func TestAccepted(t *testing.T) {
 // TestMemoryIsShared: what is not RocksDB's is Go's, whether the limit is given or the sum of its parts.
 func TestMemoryIsShared(t *testing.T) {
 	c := config.Default()
-	if all, inGo := c.Memory(), c.GoMemory(); all != 1776<<20 || inGo != 1248<<20 {
+	if all, inGo := c.Memory(), c.GoMemory(); all != 1808<<20 || inGo != 1248<<20 {
 		t.Errorf("by default %v, %v of it in Go", all, inGo)
 	}
 	c.MemoryLimit, c.Store.BlockCache = 4<<30, 1<<30
 	if err := c.Validate(); err != nil {
 		t.Error(err)
 	}
-	if all, inGo := c.Memory(), c.GoMemory(); all != 4<<30 || inGo != 4<<30-(1<<30+272<<20) {
+	if all, inGo := c.Memory(), c.GoMemory(); all != 4<<30 || inGo != 4<<30-(1<<30+304<<20) {
 		t.Errorf("with a limit %v, %v of it in Go", all, inGo)
 	}
 }

@@ -9,8 +9,8 @@ import (
 // internal/outage holds it.
 const (
 	// nativeReserve is for what RocksDB takes beside its cache and write buffers: batches, memtables and files that are
-	// being written, tables that are open, what the allocator holds back.
-	nativeReserve = 96 << 20
+	// being written, tables that are open, what the allocator holds back; and for the pages of the program's file.
+	nativeReserve = 128 << 20
 	// goReserve is for what Go holds beside its caches and clients' requests: the fronts of the queues, the log's entries
 	// on their way to the disk and into the database, of which there are at most two of 16 MiB in several forms, and the
 	// program's own.
