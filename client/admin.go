@@ -36,6 +36,16 @@ func (c *Client) Mark(ctx context.Context) (index uint64, err error) {
 	return reply.Index, err
 }
 
+// Examine has the node at an address examine its own state at the mark at an index, and returns how far it is. It does
+// not try again.
+func (c *Client) Examine(ctx context.Context, address string, index uint64) (member.Examination, error) {
+	var reply wirepb.DoctorReply
+	if err := c.once(ctx, address, wire.Doctor, &wirepb.DoctorRequest{Index: index}, &reply); err != nil {
+		return member.Examination{}, err
+	}
+	return wire.ExaminationFromPB(&reply)
+}
+
 // Join asks the cluster that the node at address belongs to to take in a node. voter says whether it has a vote yet.
 func (c *Client) Join(ctx context.Context, address string, j member.Join) (cluster member.ID, voter bool, err error) {
 	var reply wirepb.JoinReply

@@ -202,6 +202,17 @@ func TestClusterRequests(t *testing.T) {
 	if err != nil || index != 12 {
 		t.Errorf("mark: %d, %v", index, err)
 	}
+	n.Handle(wire.Doctor, func(r *fakenode.Request) (wire.Message, error) {
+		var m wirepb.DoctorRequest
+		if r.Read(&m); m.Index != 12 {
+			t.Errorf("doctor %v", &m)
+		}
+		return &wirepb.DoctorReply{Index: 12, Finished: true, Found: &wirepb.Verification{Corrected: 2}}, nil
+	})
+	examined, err := c.Examine(within(t), n.Addr(), 12)
+	if err != nil || examined.Index != 12 || !examined.Finished || examined.Found.Corrected != 2 || examined.Found.Healthy() {
+		t.Errorf("examine: %+v, %v", examined, err)
+	}
 	mustBe(t, c.Remove(within(t), id), task.ErrNotFound)
 	leader, err := c.Transfer(within(t), member.ID{})
 	if err != nil || leader != "h:1" {

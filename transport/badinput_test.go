@@ -58,6 +58,7 @@ func TestBadRequestsGetANack(t *testing.T) {
 		{"garbage in ClusterStatus", wire.ClusterStatus, 1, garbage, task.ErrInvalid},
 		{"garbage in Join", wire.Join, 1, garbage, task.ErrInvalid},
 		{"garbage in Remove", wire.Remove, 1, garbage, task.ErrInvalid},
+		{"garbage in Doctor", wire.Doctor, 1, garbage, task.ErrInvalid},
 		{"garbage in Leave", wire.Leave, 1, garbage, task.ErrInvalid},
 		{"garbage in Transfer", wire.Transfer, 1, garbage, task.ErrInvalid},
 		{"garbage in Mark", wire.Mark, 1, garbage, task.ErrInvalid},

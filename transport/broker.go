@@ -42,11 +42,13 @@ type Broker interface {
 	IsMember(id member.ID) bool
 }
 
-// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Leave, Adopt and SaveSnapshot
-// concern the node that gets them; the others are for the leader.
+// Admin is what operators do with a node and its cluster. Calls are concurrent. Status, Examine, Leave, Adopt and
+// SaveSnapshot concern the node that gets them; the others are for the leader.
 type Admin interface {
 	Status(ctx context.Context) (member.Status, error)
 	Mark(ctx context.Context) (uint64, error)
+	// Examine tells how far this node is with examining its own state at the mark at an index, which it begins.
+	Examine(ctx context.Context, index uint64) (member.Examination, error)
 	Join(ctx context.Context, j member.Join) (cluster member.ID, voter bool, err error)
 	Remove(ctx context.Context, id member.ID) error
 	Leave(ctx context.Context) error

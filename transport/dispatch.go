@@ -43,6 +43,8 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.adopt(f)
 	case wire.SaveSnapshot:
 		return c.saveSnapshot(f)
+	case wire.Doctor:
+		return c.doctor(f)
 	case wire.SetDispatch:
 		return c.setDispatch(f)
 	case wire.Retention:

@@ -78,6 +78,18 @@ func (c *conn) mark(f wire.Frame) (wire.Message, error) {
 	return &wirepb.MarkReply{Index: index}, nil
 }
 
+func (c *conn) doctor(f wire.Frame) (wire.Message, error) {
+	var m wirepb.DoctorRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	examination, err := c.s.admin.Examine(c.ctx, m.Index)
+	if err != nil {
+		return nil, err
+	}
+	return wire.ExaminationToPB(&examination)
+}
+
 func (c *conn) adopt(f wire.Frame) (wire.Message, error) {
 	var m wirepb.AdoptRequest
 	if err := wire.Decode(f, &m); err != nil {

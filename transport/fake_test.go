@@ -200,6 +200,12 @@ func (a *fakeAdmin) Status(context.Context) (member.Status, error) {
 	return member.Status{NodeName: a.name, State: "leader", Term: 3}, nil
 }
 func (a *fakeAdmin) Mark(context.Context) (uint64, error) { return 42, nil }
+func (a *fakeAdmin) Examine(_ context.Context, index uint64) (member.Examination, error) {
+	if index > 100 {
+		return member.Examination{}, fmt.Errorf("%w: no mark at %d", task.ErrNotFound, index)
+	}
+	return member.Examination{Index: index, Finished: true, Found: task.Verification{Removed: 3, Problems: []string{a.name}}}, nil
+}
 func (a *fakeAdmin) Join(_ context.Context, j member.Join) (member.ID, bool, error) {
 	return j.Member.ID, j.AppliedIndex > 5, nil
 }

@@ -89,6 +89,11 @@ func TestFollowerAnswersLocally(t *testing.T) {
 	if e.Message != "not allowed: node-2" {
 		t.Errorf("leave was answered with %q", e.Message)
 	}
+	var doctor wirepb.DoctorReply
+	p.call(wire.Doctor, &wirepb.DoctorRequest{Index: 7}, &doctor)
+	if doctor.Found.Problems[0] != "node-2" {
+		t.Errorf("examination of %s", doctor.Found.Problems[0])
+	}
 	p.nack(p.send(wire.Adopt, &wirepb.AdoptRequest{Addresses: []string{"a:1"}}), task.ErrConflict)
 	if len(n.leaderS.clients()) != 0 {
 		t.Error("an upstream without need")

@@ -173,6 +173,12 @@ func TestAdminRequests(t *testing.T) {
 	if mark.Index != 42 {
 		t.Errorf("mark %+v", &mark)
 	}
+	var doctor wirepb.DoctorReply
+	p.call(wire.Doctor, &wirepb.DoctorRequest{Index: 42}, &doctor)
+	if doctor.Index != 42 || !doctor.Finished || doctor.Found.Removed != 3 {
+		t.Errorf("doctor %+v", &doctor)
+	}
+	p.nack(p.send(wire.Doctor, &wirepb.DoctorRequest{Index: 420}), task.ErrNotFound)
 	p.nack(p.send(wire.Remove, &wirepb.RemoveRequest{NodeId: node[:]}), task.ErrNotFound)
 	p.nack(p.send(wire.Leave, new(wirepb.LeaveRequest)), task.ErrNotAllowed)
 	p.nack(p.send(wire.Adopt, &wirepb.AdoptRequest{Addresses: []string{"a:1"}}), task.ErrConflict)

@@ -43,7 +43,7 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 		return true, nil
 	}
 	switch f.Type {
-	case wire.ClusterStatus, wire.Leave, wire.Adopt, wire.SaveSnapshot:
+	case wire.ClusterStatus, wire.Leave, wire.Adopt, wire.SaveSnapshot, wire.Doctor:
 		return true, nil
 	case wire.QueryStatus:
 		var q wirepb.QueryRequest
@@ -90,7 +90,7 @@ func (c *conn) reply(f wire.Frame, m wire.Message, err error) {
 
 // isRead reports whether a request has no effect, so that its reply can be withheld.
 func isRead(t wire.Type) bool {
-	return t == wire.QueryStatus || t == wire.ListTasks || t == wire.GetStats || t == wire.ClusterStatus
+	return t == wire.QueryStatus || t == wire.ListTasks || t == wire.GetStats || t == wire.ClusterStatus || t == wire.Doctor
 }
 
 // explain gives an error of the broker that wraps none of task's a sentinel for the client.

@@ -22,6 +22,9 @@ type count struct {
 // maxAddresses bounds the addresses in an AdoptRequest.
 const maxAddresses = 64
 
+// maxProblems bounds the problems that a Verification describes.
+const maxProblems = 100
+
 // maxCounts is more than the fields that any list of counts has.
 const maxCounts = 4
 
@@ -40,6 +43,7 @@ var (
 	leasesCounts      = []count{{1, "leases", task.MaxItems, nil}}
 	beatReplyCounts   = []count{{1, "lost", task.MaxItems, nil}, {2, "cancelled", task.MaxItems, nil}}
 	idsCounts         = []count{{1, "ids", task.MaxItems, nil}}
+	doctorCounts      = []count{{7, "found", 1, []count{{8, "problems", maxProblems, nil}}}}
 	adoptCounts       = []count{{1, "addresses", maxAddresses, nil}}
 	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
 )
@@ -68,6 +72,8 @@ func countsOf(m Message) []count {
 		return adoptCounts
 	case *wirepb.RetentionReply:
 		return retentionCounts
+	case *wirepb.DoctorReply:
+		return doctorCounts
 	}
 	return nil
 }

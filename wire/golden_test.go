@@ -224,6 +224,14 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		"Transfer": {{"", true, Transfer, 18, &wirepb.TransferRequest{NodeId: MemberIDToPB(goldenNode)}}, {"", false, Ack,
 			18, &wirepb.TransferReply{LeaderAddress: "10.0.0.1:7420"}}},
 		"Mark": {{"", true, Mark, 19, &wirepb.MarkRequest{}}, {"", false, Ack, 19, &wirepb.MarkReply{Index: 1001}}},
+		"Doctor": {
+			{"at the mark at 1001", true, Doctor, 21, &wirepb.DoctorRequest{Index: 1001}},
+			{"a third is done", false, Ack, 21, doctorReply(t, &member.Examination{Index: 1001, StateHash: strings.Repeat("5a", 32),
+				Done: 1000, Total: 3000})},
+			{"an entry too much, a counter that is wrong", false, Ack, 22, doctorReply(t, &member.Examination{Index: 1001,
+				StateHash: strings.Repeat("5a", 32), Done: 3000, Total: 3000, Finished: true, Found: task.Verification{
+					Records: 900, Checked: 2101, Removed: 1, Corrected: 1, Problems: []string{"a", "b"}, Elapsed: time.Second}})},
+		},
 		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420", "10.0.0.2:7420"}}}, {"",
 			false, Ack, 20, &wirepb.AdoptReply{}}},
 		"SaveSnapshot": {
@@ -241,6 +249,15 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 			{"set it", true, Retention, 25, &wirepb.RetentionRequest{Set: RetentionToPB(&mail)}},
 		},
 	}
+}
+
+func doctorReply(t *testing.T, e *member.Examination) Message {
+	t.Helper()
+	m, err := ExaminationToPB(e)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return m
 }
 
 // TestGolden checks every frame both ways: the message encodes to the file's bytes, and the bytes decode and convert

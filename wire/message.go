@@ -92,6 +92,8 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.AdoptRequest)
 	case SaveSnapshot:
 		return new(wirepb.SaveSnapshotRequest)
+	case Doctor:
+		return new(wirepb.DoctorRequest)
 	case Retention:
 		return new(wirepb.RetentionRequest)
 	case SetDispatch:
@@ -137,6 +139,8 @@ func NewReply(t Type) Message {
 		return new(wirepb.AdoptReply)
 	case SaveSnapshot:
 		return new(wirepb.SaveSnapshotReply)
+	case Doctor:
+		return new(wirepb.DoctorReply)
 	case Retention:
 		return new(wirepb.RetentionReply)
 	case SetDispatch:

@@ -139,6 +139,12 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.TransferRequest:
 		id, err := MemberIDFromPB("node_id", m.NodeId)
 		return &wirepb.TransferRequest{NodeId: MemberIDToPB(id)}, err
+	case *wirepb.DoctorReply:
+		e, err := ExaminationFromPB(m)
+		if err != nil {
+			return nil, err
+		}
+		return ExaminationToPB(&e)
 	case *wirepb.AdoptRequest:
 		addresses, err := AddressesFromPB(m)
 		return &wirepb.AdoptRequest{Addresses: addresses}, err
@@ -153,7 +159,7 @@ func throughMember(m Message) (Message, error) {
 		list, err := RetentionsFromPB(m)
 		return RetentionsToPB(list), err
 	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
-		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.AdoptReply,
+		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.DoctorRequest, *wirepb.AdoptReply,
 		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply:
 		return m, nil
 	}

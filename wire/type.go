@@ -30,6 +30,7 @@ const (
 	Mark          Type = 37 // MarkRequest, MarkReply
 	Adopt         Type = 38 // AdoptRequest, AdoptReply
 	SaveSnapshot  Type = 39 // SaveSnapshotRequest, SaveSnapshotReply
+	Doctor        Type = 40 // DoctorRequest, DoctorReply
 	Retention     Type = 41 // RetentionRequest, RetentionReply
 	SetDispatch   Type = 42 // SetDispatchRequest, SetDispatchReply
 )
@@ -38,14 +39,14 @@ const (
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, Retention, SetDispatch}
+	SaveSnapshot, Doctor, Retention, SetDispatch}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
 	Ack:       "Ack", Nack: "Nack", QueryStatus: "QueryStatus", CancelTask: "CancelTask", ListTasks: "ListTasks",
 	GetStats: "GetStats",
 	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
-	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot",
+	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", Doctor: "Doctor",
 	Retention: "Retention", SetDispatch: "SetDispatch"}
 
 // Known reports whether t is one of Types.

@@ -17,7 +17,7 @@ import (
 func (a *app) clusterCommand() *cobra.Command {
 	return a.group("cluster", "Show and change the nodes of a cluster",
 		a.statusCommand(), a.membersCommand(), a.joinCommand(), a.leaveCommand(), a.removeCommand(), a.transferCommand(),
-		a.pauseCommand(), a.resumeCommand())
+		a.pauseCommand(), a.resumeCommand(), a.doctorCommand())
 }
 
 func (a *app) statusCommand() *cobra.Command {
