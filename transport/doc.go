@@ -3,7 +3,8 @@
 //
 // The straight line of a request, one file each: mux.go takes the connection, conn.go reads its frames, admit.go holds
 // them against the limits, serve.go decides where they are answered, dispatch.go calls the broker, writer.go sends the
-// reply; or relay.go and upstream.go pass the frame, unread, to the leader and its answer back.
+// reply; or relay.go and upstream.go pass the frame, unread, to the leader and its answer back. saving.go keeps the one
+// thing that outlives a request: the snapshot that a client fetches in pieces.
 //
 // It refuses to know tasks: it stores nothing, validates requests but not the tasks and outcomes in them, and never
 // sends again what may have taken effect. It knows neither Raft nor the cluster; both stand behind Broker and Admin.
