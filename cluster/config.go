@@ -34,6 +34,7 @@ type Config struct {
 	StorageTimeout     time.Duration // a write that hangs for this long ends the process
 	SessionGrace       time.Duration // for a worker to come back before its leases are released
 	DedupWindow        time.Duration
+	DiskRefuseBelow    uint64 // bytes free on a disk below which submits are refused; 0 for never
 
 	// AskRemove asks the leader at an address to remove a member; for Leave on a follower.
 	AskRemove func(ctx context.Context, leader string, id member.ID) error
@@ -51,6 +52,6 @@ func Default() Config {
 		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
 		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,
 		LogCacheBytes: logCacheBytes, StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second,
-		DedupWindow: task.DefaultDedup,
+		DedupWindow: task.DefaultDedup, DiskRefuseBelow: 1 << 30,
 	}
 }

@@ -25,6 +25,10 @@ func (n *Node) Join(ctx context.Context, j member.Join) (cluster member.ID, vote
 	if err := n.checkJoin(j); err != nil {
 		return member.ID{}, false, err
 	}
+	if j.DiskFull {
+		voter, err := n.noteDisk(j)
+		return n.clusterID, voter, err
+	}
 	n.joining.Lock()
 	defer n.joining.Unlock()
 	if err := n.admit(ctx, j); err != nil {

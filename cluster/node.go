@@ -34,6 +34,7 @@ type Node struct {
 	sessions *sessions
 	endings  *endings
 	marks    *marks
+	disks    *diskspace
 	joining  sync.Mutex // held by the one join that changes the membership
 	tuning   sync.Mutex // held while Raft's settings are changed
 

@@ -8,6 +8,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -107,6 +108,11 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return err // that it was the store, it says itself
 	}
 	opened.add(n.store.Close)
+	n.disks = &diskspace{
+		dirs: []string{group, n.cfg.Store.Dir}, below: n.cfg.DiskRefuseBelow, free: freeBytes, stopped: n.store.WritesStopped,
+		log: n.log, told: make(map[member.ID]time.Time),
+	}
+	n.disks.look()
 	n.watchdog = newWatchdog(2*n.cfg.ElectionTimeout, n.cfg.StorageTimeout, n.onSlow, n.fatal)
 	opened.add(func() error { n.watchdog.Close(); return nil })
 	n.logs, err = openLogStore(logConfig{
@@ -181,6 +187,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.observe(n.ctx, changes) })
 	n.work.Go(func() { n.follow(n.ctx, n.raft.LeaderCh()) })
 	n.work.Go(func() { n.cutLogs(n.ctx) })
+	n.work.Go(func() { n.watchDisks(n.ctx) })
 	n.work.Go(func() { n.suspect(n.ctx) })
 	n.work.Go(func() { n.settle(n.ctx) })
 	n.work.Go(n.electSelf)

@@ -25,6 +25,9 @@ func (n *Node) Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]ta
 		return nil, fmt.Errorf("%w: %d dependencies in one request, at most %d are allowed", task.ErrTooLarge, parents, task.MaxBatchParents)
 	}
 	l, err := n.leading()
+	if err == nil {
+		err = n.refusal()
+	}
 	if err != nil {
 		return nil, err
 	}

@@ -18,10 +18,16 @@ type Config struct {
 
 	MemoryLimit Size `key:"memory_limit" min:"0" max:"16TiB"`
 
+	Disk   Disk   `key:"disk"`
 	Log    Log    `key:"log"`
 	Raft   Raft   `key:"raft"`
 	Store  Store  `key:"store"`
 	Limits Limits `key:"limits"`
+}
+
+// Disk bounds what a node takes on when its disk fills up.
+type Disk struct {
+	RefuseBelow Size `key:"refuse_below" min:"0" max:"1024TiB"`
 }
 
 // Log says what is logged and how; logs go to standard error.
@@ -50,6 +56,7 @@ func Default() Config {
 		Listen:       "127.0.0.1:7420",
 		DedupWindow:  24 * time.Hour,
 		SessionGrace: 5 * time.Second,
+		Disk:         Disk{RefuseBelow: 1 << 30},
 		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{
 			LogStore:           "boltdb",

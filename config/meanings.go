@@ -15,6 +15,9 @@ var meanings = map[string]string{
 	"memory_limit": "memory that the node may use, so that its caches, buffers and requests have to fit; 0 is the sum of " +
 		"what they may take",
 
+	"disk.refuse_below": "submits are refused while less is free on the file system of data_dir or db_path, of the " +
+		"leader or of a voter that says so of itself; 0 for never",
+
 	"log.level":  "least important level that is logged",
 	"log.format": "text for people, json for machines",
 

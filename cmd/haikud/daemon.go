@@ -52,6 +52,7 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *pro
 	announcing, cancel := context.WithCancel(ctx)
 	var announcer sync.WaitGroup
 	announcer.Go(func() { d.announce(announcing) })
+	announcer.Go(func() { d.reportDisk(announcing) })
 	defer announcer.Wait()
 	defer cancel()
 	select {

@@ -145,6 +145,30 @@ func (d *daemon) announceTo(ctx context.Context, leader string) (voter bool, err
 	return voter, err
 }
 
+// reportDisk tells the leader while this node's disk is nearly full. A leader knows it of itself.
+func (d *daemon) reportDisk(ctx context.Context) {
+	tick := time.NewTicker(cluster.DiskReportEvery)
+	defer tick.Stop()
+	for {
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return
+		}
+		report, full := d.node.DiskReport()
+		address, self := d.node.Leader()
+		if !full || self || address == "" {
+			continue
+		}
+		asking, cancel := context.WithTimeout(ctx, joinTimeout)
+		_, _, err := d.client.Join(asking, address, report)
+		cancel()
+		if err != nil {
+			d.log.Warn("the leader was not told that the disk is nearly full", "leader", address, "error", err)
+		}
+	}
+}
+
 // admin is the node's administration, with a look at the other cluster before this one is given up for it.
 type admin struct {
 	*cluster.Node

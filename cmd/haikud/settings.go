@@ -48,6 +48,7 @@ func tune(c *cluster.Config, cfg *config.Config) {
 	c.SnapshotInterval, c.StorageTimeout = r.SnapshotInterval, r.StorageTimeout
 	c.LogCacheBytes = int64(r.LogCache)
 	c.SessionGrace, c.DedupWindow = cfg.SessionGrace, cfg.DedupWindow
+	c.DiskRefuseBelow = uint64(cfg.Disk.RefuseBelow)
 	tuneStore(c, &cfg.Store)
 }
 

@@ -41,6 +41,7 @@ store: {wal_sync_mode: 2, wal_sync_interval: 11s, max_wal: 20MiB, block_cache: 2
   record_cache: 23MiB, db_path: database, compression_type: zlib, compaction_style: universal, write_buffer_size: 19MiB,
   max_write_buffer_number: 3, level0_file_num_compaction_trigger: 5, periodic_compaction_seconds: 120, max_open_files: 103}
 dedup_window: 2h
+disk: {refuse_below: 7GiB}
 session_grace: 12s
 `
 	if err := os.WriteFile(file, []byte(text), 0o600); err != nil {
@@ -66,6 +67,7 @@ session_grace: 12s
 		HeartbeatTimeout: 7 * time.Second, ElectionTimeout: 8 * time.Second, LeaderLeaseTimeout: 6 * time.Second,
 		TrailingLogs: 101, SnapshotThreshold: 102, SnapshotInterval: 9 * time.Second, StorageTimeout: 10 * time.Second,
 		LogCacheBytes: 9 << 20, DedupWindow: 2 * time.Hour, SessionGrace: 12 * time.Second,
+		DiskRefuseBelow: 7 << 30,
 	}
 	tune(&got, &cfg)
 	want.Store.WALSyncMode, want.Store.WALSyncInterval, want.Store.MaxWALBytes = 2, 11*time.Second, 20<<20
