@@ -5,6 +5,7 @@ import (
 	"encoding/binary"
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"hash/fnv"
 	"io/fs"
 	"os"
@@ -36,8 +37,8 @@ const (
 	boltMaxDepth   = 32
 )
 
-// boltChecker walks over a whole file but for the data of entries, and maps nothing into memory: what it passes makes
-// neither bbolt panic nor the system end the process.
+// boltChecker walks over a whole file and maps nothing into memory: what it passes makes neither bbolt panic nor the
+// system end the process.
 type boltChecker struct {
 	path     string
 	file     *os.File
@@ -45,6 +46,12 @@ type boltChecker struct {
 	end      uint64 // of the pages in use
 	seen     map[uint64]bool
 	extent   logExtent
+
+	index uint64 // of the entry whose parts are being read; 0 before the first
+	parts int    // of it so far
+	size  int64  // of them
+	sum   uint32 // CRC-32C of them
+	want  uint32 // what the first of them says
 }
 
 // boltPage is one page with those that follow it, as far as it was read.
@@ -67,7 +74,7 @@ type boltItem struct {
 }
 
 // checkBolt makes sure that the file at path is one that boltLog wrote, in every page, and says which entries it
-// holds. A file that is missing or was just made holds none. The data of an entry is checked when it is read.
+// holds. A file that is missing or was just made holds none.
 func checkBolt(path string) (logExtent, error) {
 	file, err := os.Open(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -157,7 +164,7 @@ func (c *boltChecker) bucket(name string, value []byte) error {
 			return fmt.Errorf("%s has an element of kind %d", name, it.flags)
 		}
 		if name == string(logsBucket) {
-			return c.entry(it, &found)
+			return c.part(p, it)
 		}
 		v, err := c.bytes(p, it.value, it.size)
 		if err == nil && !sumHolds(it.key, v) {
@@ -172,22 +179,59 @@ func (c *boltChecker) bucket(name string, value []byte) error {
 	} else {
 		err = c.walk(root, 0, visit)
 	}
+	if err == nil && name == string(logsBucket) {
+		found, err = c.index, c.endEntry()
+	}
 	if err == nil && found != sequence {
 		err = fmt.Errorf("%s ends at %d and should end at %d", name, found, sequence)
 	}
 	return err
 }
 
-func (c *boltChecker) entry(it *boltItem, last *uint64) error {
-	if len(it.key) != 8 || it.size < entryHead {
-		return fmt.Errorf("an entry with a key of %d bytes and %d bytes", len(it.key), it.size)
+// part takes the next part of an entry, in order.
+func (c *boltChecker) part(p *boltPage, it *boltItem) error {
+	if len(it.key) != 10 || it.size == 0 || it.size > partBytes {
+		return fmt.Errorf("a part of an entry with a key of %d bytes and %d bytes", len(it.key), it.size)
 	}
-	index := binary.BigEndian.Uint64(it.key)
-	if index == 0 || *last != 0 && index != *last+1 {
-		return fmt.Errorf("%w: %d after %d", errLogGap, index, *last)
+	value, err := c.bytes(p, it.value, it.size)
+	if err != nil {
+		return err
 	}
-	*last = index
-	c.extent.push(index, it.size-entryHead+entryOverhead)
+	index, part := binary.BigEndian.Uint64(it.key), int(binary.BigEndian.Uint16(it.key[8:]))
+	if index != c.index {
+		if err := c.endEntry(); err != nil {
+			return err
+		}
+		if index == 0 || c.index != 0 && index != c.index+1 {
+			return fmt.Errorf("%w: %d after %d", errLogGap, index, c.index)
+		}
+		c.index, c.parts, c.size = index, 0, 0
+	}
+	if part != c.parts {
+		return fmt.Errorf("part %d of entry %d stands where part %d should", part, index, c.parts)
+	}
+	if part == 0 {
+		if it.size < entryHead {
+			return fmt.Errorf("entry %d begins with %d bytes", index, it.size)
+		}
+		c.want, c.sum = binary.BigEndian.Uint32(value), crc32.Checksum(it.key[:8], castagnoli)
+		value = value[sumBytes:]
+	}
+	c.parts++
+	c.size += it.size
+	c.sum = crc32.Update(c.sum, castagnoli, value)
+	return nil
+}
+
+// endEntry takes note of the entry whose parts were read.
+func (c *boltChecker) endEntry() error {
+	if c.index == 0 {
+		return nil
+	}
+	if c.sum != c.want {
+		return fmt.Errorf("entry %d has a wrong checksum", c.index)
+	}
+	c.extent.push(c.index, c.size-entryHead+entryOverhead)
 	return nil
 }
 

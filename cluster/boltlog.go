@@ -15,13 +15,18 @@ import (
 // boltLog keeps Raft's log and votes in one bbolt file, fsynced with each write. bbolt has checksums for its two first
 // pages alone, so everything here carries its own:
 //
-//	bucket "logs": index 8 -> | CRC-32C 4 | type 1 | term 8 | appended at, ns since 1970, 8 | data length 4 | data | extensions |
+//	bucket "logs": index 8 | part 2 -> a part, of up to partBytes, of
+//	    | CRC-32C 4 | type 1 | term 8 | appended at, ns since 1970, 8 | data length 4 | data | extensions |
 //	    its sequence is the index of the last entry, 0 if there is none
 //	bucket "conf": key -> | CRC-32C 4 | value |
 //	    its sequence is the CRC-32C of all keys and values, in order
 //
-// all big-endian. The CRC of an entry or value is over its key and what follows the CRC. A bucket's sequence stands in a
-// page that every write replaces anyway. To change any of it, give the buckets other names.
+// all big-endian. The CRC of an entry is over its index and what follows the CRC, that of a value over its key and what
+// follows. A bucket's sequence stands in a page that every write replaces anyway. To change any of it, give the buckets
+// other names.
+//
+// Entries are cut into parts because bbolt puts at least two, and up to four, values in a page, and writes the last page
+// anew with each append: of an entry of 18 KB it would write ten times as much.
 type boltLog struct {
 	path   string
 	db     *bbolt.DB
@@ -40,6 +45,7 @@ const (
 	boltLockTimeout = 5 * time.Second
 	sumBytes        = 4
 	entryHead       = sumBytes + 1 + 8 + 8 + 4
+	partBytes       = 2000 // two fill a page of 4 KiB
 )
 
 // openBoltLog opens or makes the file at path and says which entries it holds. A file that is not as this package writes
@@ -127,7 +133,7 @@ func (b *boltLog) LastIndex() (index uint64, err error) {
 // GetLog reads one entry.
 func (b *boltLog) GetLog(index uint64, l *raft.Log) error {
 	return b.view(func(tx *bbolt.Tx) error {
-		value := tx.Bucket(logsBucket).Get(indexKey(index))
+		value := entryOf(tx.Bucket(logsBucket), index)
 		if value == nil {
 			return raft.ErrLogNotFound
 		}
@@ -138,6 +144,28 @@ func (b *boltLog) GetLog(index uint64, l *raft.Log) error {
 	})
 }
 
+// entryOf puts the parts of an entry together; nil if there is none.
+func entryOf(bucket *bbolt.Bucket, index uint64) (value []byte) {
+	cursor := bucket.Cursor()
+	for k, v := cursor.Seek(partKey(index, 0)); k != nil && binary.BigEndian.Uint64(k) == index; k, v = cursor.Next() {
+		value = append(value, v...)
+	}
+	return value
+}
+
+func putEntry(bucket *bbolt.Bucket, l *raft.Log) error {
+	value := encodeLog(l)
+	for part := uint16(0); ; part++ {
+		n := min(len(value), partBytes)
+		if err := bucket.Put(partKey(l.Index, part), value[:n:n]); err != nil {
+			return err
+		}
+		if value = value[n:]; len(value) == 0 {
+			return nil
+		}
+	}
+}
+
 // StoreLog appends one entry.
 func (b *boltLog) StoreLog(l *raft.Log) error { return b.StoreLogs([]*raft.Log{l}) }
 
@@ -145,8 +173,9 @@ func (b *boltLog) StoreLog(l *raft.Log) error { return b.StoreLogs([]*raft.Log{l
 func (b *boltLog) StoreLogs(logs []*raft.Log) error {
 	return b.update(func(tx *bbolt.Tx) error {
 		bucket := tx.Bucket(logsBucket)
+		bucket.FillPercent = 1 // nothing is ever put in between
 		for _, l := range logs {
-			if err := bucket.Put(indexKey(l.Index), encodeLog(l)); err != nil {
+			if err := putEntry(bucket, l); err != nil {
 				return err
 			}
 		}
@@ -167,7 +196,7 @@ func (b *boltLog) DeleteRange(lowest, highest uint64) error {
 				last = lowest - 1
 			}
 		}
-		for k, _ := cursor.Seek(indexKey(lowest)); k != nil && binary.BigEndian.Uint64(k) <= highest; k, _ = cursor.Next() {
+		for k, _ := cursor.Seek(partKey(lowest, 0)); k != nil && binary.BigEndian.Uint64(k) <= highest; k, _ = cursor.Next() {
 			if err := cursor.Delete(); err != nil {
 				return err
 			}
@@ -223,6 +252,10 @@ func (b *boltLog) GetUint64(key []byte) (uint64, error) {
 	return binary.BigEndian.Uint64(v), nil
 }
 
+func partKey(index uint64, part uint16) []byte {
+	return binary.BigEndian.AppendUint16(indexKey(index), part)
+}
+
 func indexKey(index uint64) []byte { return binary.BigEndian.AppendUint64(nil, index) }
 
 // sumHolds reports whether a value begins with the CRC of its key and the rest.
@@ -252,13 +285,13 @@ func encodeLog(l *raft.Log) []byte {
 	return v
 }
 
-// decodeLog copies an entry out of its value, and reports false if that is not what was written for its index.
+// decodeLog reads an entry, which keeps v's memory, and reports false if that is not what was written for its index.
 func decodeLog(index uint64, v []byte, l *raft.Log) bool {
 	if len(v) < entryHead || !sumHolds(indexKey(index), v) {
 		return false
 	}
 	size := binary.BigEndian.Uint32(v[21:])
-	rest := append(make([]byte, 0, len(v)-entryHead), v[entryHead:]...)
+	rest := v[entryHead:]
 	if uint64(size) > uint64(len(rest)) {
 		return false
 	}
