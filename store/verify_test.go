@@ -361,3 +361,20 @@ func TestVerifyOfAClosedDirectory(t *testing.T) {
 	}
 	mustCheck(t, mustOpen(t, cfg))
 }
+
+// TestVerifyOfATombstoneBesideARecord: the record says that the task was not removed.
+func TestVerifyOfATombstoneBesideARecord(t *testing.T) {
+	s := openTest(t)
+	variety(t, s)
+	good, id := mustHash(t, s), testID(5)
+	entry, err := s.d.get(famID, id[:])
+	if err != nil {
+		t.Fatal(err)
+	}
+	entry[1] = idTombstone
+	plant(t, s, famID, id[:], entry)
+	plant(t, s, famSchedule, appendTombstoneKey(nil, id), []byte{valueVersion})
+	if found := mustVerify(t, s, false); found.Rewritten+found.Added != 1 || found.Removed != 1 || found.Damaged != 0 || mustHash(t, s) != good {
+		t.Errorf("%+v", found)
+	}
+}

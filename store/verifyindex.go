@@ -8,26 +8,6 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// index looks for entries of a family that no record calls for. All that are called for were counted, so equal numbers
-// mean equal sets; only if they differ is each entry traced back to its record.
-func (v *verifier) index(f family) error {
-	n := uint64(0)
-	err := v.each(f, func(key, value []byte) error {
-		v.found.Checked++
-		if f == famID {
-			if _, _, removed, err := readID(value); err == nil && removed {
-				return v.tombstone(key)
-			}
-		}
-		n++
-		return nil
-	})
-	if err != nil || n == v.called[f] && !v.suspect[f] {
-		return err
-	}
-	return v.each(f, func(key, value []byte) error { return v.trace(f, key, value) })
-}
-
 // trace removes an entry unless its task calls for it or nobody can tell.
 func (v *verifier) trace(f family, key, value []byte) error {
 	id, ok := taskOfEntry(f, key, value)
@@ -53,18 +33,6 @@ func (v *verifier) trace(f family, key, value []byte) error {
 		return err // reported by orphan
 	}
 	return v.remove(f, key)
-}
-
-// tombstone checks that a removed task stands in the time index, where it is found to be forgotten.
-func (v *verifier) tombstone(key []byte) error {
-	id, err := task.IDFromBytes(key)
-	if err != nil {
-		return v.remove(famID, key)
-	}
-	if t, decided, err := v.owner(id); err != nil || t != nil || !decided {
-		return err // the record says that it was not removed
-	}
-	return v.entry(&task.Task{ID: id}, &entry{famSchedule, appendTombstoneKey(nil, id), []byte{valueVersion}})
 }
 
 // isTombstoneKey reports whether a key of index_scheduled_time is that of a tombstone.

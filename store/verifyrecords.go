@@ -2,13 +2,15 @@ package store
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 
 	"github.com/haiku-queue/haiku/task"
 )
 
-// records goes over the records of all statuses in the order of ids, so that one id in two families is seen at once.
-func (v *verifier) records() error {
+// records calls fn for each task that has one record that can be read. It goes over the records of all statuses in the
+// order of ids, so that one id in two families is seen at once.
+func (v *verifier) records(fn func(t *task.Task) error) error {
 	var scans [len(task.Statuses)]*scan
 	for i, status := range task.Statuses {
 		scans[i] = v.d.scan(statusFamily(status), nil, nil, v.at.at)
@@ -27,10 +29,15 @@ func (v *verifier) records() error {
 				holders = append(holders, i)
 			}
 		}
-		if err := v.record(key, holders, first.value()); err != nil {
-			return err
+		if t := v.record(key, holders, first.value()); t != nil {
+			if err := fn(t); err != nil {
+				return err
+			}
 		}
 		for _, i := range holders {
+			if err := v.step(); err != nil {
+				return err
+			}
 			scans[i].next()
 		}
 	}
@@ -52,48 +59,27 @@ func firstOf(scans []*scan) (first *scan) {
 	return first
 }
 
-// record checks that the one record of an id has all its entries. holders are the statuses that have one, by their
+// record reads the one record of an id; nil if it cannot be known. holders are the statuses that have one, by their
 // places in task.Statuses, and value is the record of the first.
-func (v *verifier) record(key []byte, holders []int, value []byte) error {
-	v.found.Records += uint64(len(holders))
-	for range holders {
-		if err := v.step(); err != nil {
-			return err
-		}
-	}
+func (v *verifier) record(key []byte, holders []int, value []byte) *task.Task {
 	status := task.Statuses[holders[0]]
 	id, err := task.IDFromBytes(key)
-	switch {
-	case err != nil:
-		v.undecided++
-		v.damage("key in %s: %v", statusFamily(status), err)
-		return nil
-	case len(holders) > 1:
-		v.undecided++
-		v.damage("task %s has records in %s", id, statusNames(holders))
-		return nil
+	if err == nil && len(holders) > 1 {
+		err = fmt.Errorf("task %s has records in %s", id, statusNames(holders))
 	}
-	t, err := decodeRecord(id, status, value)
+	var t *task.Task
+	if err == nil {
+		t, err = decodeRecord(id, status, value)
+	}
+	if v.again {
+		return t
+	}
+	v.found.Records += uint64(len(holders))
 	if err != nil {
 		v.undecided++
 		v.damage("%s: %v", statusFamily(status), err)
-		return nil
 	}
-	pair := Pair{t.Queue, t.Type}
-	if v.counted[pair] == nil {
-		v.counted[pair] = &counts{}
-	}
-	v.counted[pair][slotOf(t)]++
-	if t.Seq > v.seq || t.LeaseID > v.seq {
-		v.damage("task %s has seq %d and lease %d above the counter %d", id, t.Seq, t.LeaseID, v.seq)
-	}
-	v.keys.of(t)
-	for i := range v.keys.entries {
-		if err := v.entry(t, &v.keys.entries[i]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return t
 }
 
 func statusNames(holders []int) string {
@@ -111,28 +97,35 @@ func (l *keyList) of(t *task.Task) {
 	l.addDependencyKeys(t)
 }
 
-// entry compares one entry that a record calls for with what is there.
+// compareRecord looks up the entries that a task calls for.
+func (v *verifier) compareRecord(t *task.Task) error {
+	v.keys.of(t)
+	for i := range v.keys.entries {
+		e := &v.keys.entries[i]
+		if !v.wrong(e.family) {
+			continue
+		}
+		if err := v.entry(t, e); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// entry compares one entry that is called for with what is there.
 func (v *verifier) entry(t *task.Task, e *entry) error {
 	wrong := false
 	found, err := v.d.view(v.at.opts, e.family, e.key, func(value []byte) error {
 		if e.family == famBlobs {
-			size := t.PayloadSize
-			if e.key[len(e.key)-1] == partResult {
-				size = t.ResultSize
-			}
-			wrong = len(value) != int(size)+1 || value[0] != valueVersion
+			wrong = len(value) != int(blobSize(t, e.key))+1 || value[0] != valueVersion
 		} else {
 			wrong = !bytes.Equal(value, e.value)
 		}
 		return nil
 	})
-	if err != nil {
-		return err
-	}
-	if found {
-		v.called[e.family]++
-	}
 	switch {
+	case err != nil:
+		return err
 	case found && !wrong:
 		return nil
 	case e.family == famBlobs && found:
@@ -142,10 +135,17 @@ func (v *verifier) entry(t *task.Task, e *entry) error {
 		v.damage("%s has no entry %x of task %s", e.family, e.key, t.ID)
 		return nil
 	case found:
-		v.suspect[e.family] = true // the value may have kept it from being counted
 		v.note(&v.found.Rewritten, "%s has a wrong value at %x of task %s", e.family, e.key, t.ID)
 	default:
 		v.note(&v.found.Added, "%s has no entry %x of task %s", e.family, e.key, t.ID)
 	}
 	return v.repair.put(e.family, e.key, e.value)
+}
+
+// compareTombstone looks up the entry of a removed task in the time index, where it is found to be forgotten.
+func (v *verifier) compareTombstone(id task.ID) error {
+	if t, decided, err := v.owner(id); err != nil || t != nil || !decided {
+		return err // the record says that it was not removed
+	}
+	return v.entry(&task.Task{ID: id}, &entry{famSchedule, appendTombstoneKey(nil, id), []byte{valueVersion}})
 }

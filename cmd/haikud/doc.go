@@ -5,5 +5,6 @@
 // that in reverse order. Whatever it refuses, it refuses with one line on standard error and exit code 1, before it has
 // changed anything; a command line that is not well-formed gives exit code 2.
 //
-// main.go has the command line, daemon.go one life of the node, join.go how it becomes a member.
+// main.go has the command line, daemon.go one life of the node, join.go how it becomes a member, recover.go the
+// repair of a stopped one.
 package main
