@@ -27,6 +27,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 		return id, 0, false, b.err
 	}
 	var best *ready
+	var of *pairState
 	for i := range pairs {
 		p := b.d.pairs.byPair[pairs[i]]
 		if p == nil || p.counts[slotReady]+p.ready <= 0 {
@@ -38,7 +39,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 			return id, 0, false, err
 		}
 		if r != nil && (best == nil || r.place.before(&best.place)) {
-			best = r
+			best, of = r, p
 		}
 	}
 	if best == nil {
@@ -48,6 +49,9 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 	c := &b.list[b.touch(id)]
 	if !c.loaded {
 		c.status = task.Pending // saves a read when the task is loaded
+		if h := of.head.entries; of.skipped < len(h) && best == &h[of.skipped] && !b.d.cache.has(id) {
+			b.d.readAhead(h[of.skipped:])
+		}
 	}
 	if c.dirty {
 		size = c.now.PayloadSize // an id that was taken back may stand there from before, with another payload

@@ -28,6 +28,8 @@ func (c *recordCache) get(id task.ID) *task.Task {
 	return t
 }
 
+func (c *recordCache) has(id task.ID) bool { return c.young[id] != nil || c.old[id] != nil }
+
 // put keeps t, whose large bytes have been taken off.
 func (c *recordCache) put(t *task.Task) {
 	if c.limit == 0 {
