@@ -5,6 +5,7 @@ SHELL := /bin/bash
 # The packages that compile no C: their race tests are quick.
 GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
 FUZZTIME ?= 10s
+SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
@@ -54,6 +55,10 @@ bench-account: build ## in two minutes: where a task's time goes, written into d
 bench-peers: build ## how Haiku stands to other task queues: installs and measures PEERS, half an hour
 	bench/build.sh
 	cd bench && bin/peers -haikud ../bin/haikud -out bin/results.jsonl -lock bin/lock $(PEERS)
+
+bench-store: deps ## what the store costs: 10 M tasks, 10 minutes and 10 GB of disk; SCALE=0.01 for a trial
+	go build -o bin/tools/storebench ./scripts/storebench
+	bin/tools/storebench -scale $(SCALE)
 
 bench-check: deps ## vet and test the benchmarks' module
 	cd bench && go vet ./... && go test ./...

@@ -30,6 +30,7 @@ var mayImport = map[string][]string{
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
 	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
 	"scripts/run":           {"task", "client", "internal/localnodes"},
+	"scripts/storebench":    {"task", "store"},
 	"internal/bench":        {"task", "member", "client", "internal/localnodes", "internal/buildinfo"},
 	"internal/localnodes":   {"member", "client"},
 	"internal/buildinfo":    {},
