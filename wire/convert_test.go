@@ -208,3 +208,38 @@ func TestTypicalSize(t *testing.T) {
 		t.Errorf("a payload of 100 KiB costs %d bytes more", n)
 	}
 }
+
+// TestSeveralTasks: a page of different tasks is the same after the wire, and its size is theirs.
+func TestSeveralTasks(t *testing.T) {
+	var want []*task.Task
+	single := 0
+	for i := range 100 {
+		v := goldenTask()
+		if i%2 == 1 {
+			v = goldenFull()
+		}
+		v.ID[15], v.Priority, v.Payload = byte(i), task.Priority(i), []byte(strings.Repeat("p", i))
+		v.PayloadSize = uint32(i)
+		if i == 0 {
+			v.Payload = nil
+		}
+		want = append(want, v)
+		single += TaskToPB(v).SizeVT()
+	}
+	reply := &wirepb.QueryReply{Tasks: TasksToPB(want)}
+	raw, err := reply.MarshalVT()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if over := len(raw) - single; over < 100 || over > 4*100 {
+		t.Errorf("100 tasks of %d bytes take %d together", single, len(raw))
+	}
+	var back wirepb.QueryReply
+	if err := back.UnmarshalVT(raw); err != nil {
+		t.Fatal(err)
+	}
+	got, err := TasksFromPB(back.Tasks)
+	if diff := cmp.Diff(want, got); diff != "" || err != nil {
+		t.Errorf("%v %s", err, diff)
+	}
+}
