@@ -10,8 +10,11 @@ import (
 	"testing"
 	"time"
 
+	"github.com/hashicorp/raft"
+
 	"github.com/haiku-queue/haiku/internal/plant"
 	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -177,6 +180,46 @@ func TestRecoverRefuses(t *testing.T) {
 	got, err := Recover(t.Context(), recovery(t, n.path, false))
 	if err != nil || got.Found.Damaged == 0 || got.Found.Healthy() || got.Found.Wrong() != 0 || got.Moved != 0 {
 		t.Errorf("with a record lost: %+v, %v", got, err)
+	}
+}
+
+// TestRecoverWithARaftWAL: the settings say what keeps the log, as they do for a node that serves.
+func TestRecoverWithARaftWAL(t *testing.T) {
+	c := startCluster(t, 1, func(cfg *Config) { cfg.LogStore = LogWAL })
+	n := c.nodes[0]
+	c.submit(3)
+	c.claimed(2)
+	c.crash(n)
+	r := recovery(t, n.path, false)
+	if _, err := Recover(t.Context(), r); !errors.Is(err, errOtherLog) {
+		t.Errorf("with another kind of log: %v", err)
+	}
+	r.Node.LogStore = LogWAL
+	if got, err := Recover(t.Context(), r); err != nil || got.Moved != 2 || !got.Found.Healthy() {
+		t.Errorf("%+v, %v", got, err)
+	}
+	c.start(n, nil)
+	c.sameState()
+}
+
+// TestConfigurationBehindTheDatabase: a database that lost what it had not synced knows an older configuration than the
+// log. A node that was about to share its cluster must not be taken for a solo one.
+func TestConfigurationBehindTheDatabase(t *testing.T) {
+	c := startCluster(t, 3, nil)
+	c.submit(2)
+	n := c.followers()[0]
+	c.crash(n)
+	dir, err := OpenDir(n.path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer dir.Close()
+	r := recovery(t, n.path, false)
+	r.Node.Dir = dir
+	old := raft.EncodeConfiguration(raft.Configuration{Servers: []raft.Server{{ID: serverID(dir.NodeID()), Address: "a:1"}}})
+	got, err := r.configuration(store.Applied{Configuration: old, ConfigurationIndex: 1, Index: 1, Term: 1})
+	if err != nil || len(got.Servers) != 3 {
+		t.Errorf("%+v, %v", got, err)
 	}
 }
 
