@@ -12,11 +12,14 @@ import (
 // maxNewLogBytes is how much log may come after a cut before the next one.
 const maxNewLogBytes = 256 << 20
 
+// maxLogLook is the longest time between two looks at the log's bytes: hundreds of MiB may come in a second.
+const maxLogLook = time.Second
+
 // cutLogs has Raft drop the old part of its log when enough has come, in entries or in bytes. A cut copies nothing: the
 // database is the snapshot.
 func (n *Node) cutLogs(ctx context.Context) {
-	cut := n.store.Applied().Index
-	tick := time.NewTicker(n.cfg.SnapshotInterval)
+	cut, counted := n.store.Applied().Index, time.Now()
+	tick := time.NewTicker(min(n.cfg.SnapshotInterval, maxLogLook))
 	defer tick.Stop()
 	for {
 		select {
@@ -25,7 +28,12 @@ func (n *Node) cutLogs(ctx context.Context) {
 		case <-tick.C:
 		}
 		last, _ := n.logs.LastIndex()
-		if last-min(last, cut) < n.cfg.SnapshotThreshold && n.logs.bytesAfter(cut) < maxNewLogBytes {
+		due := n.logs.overdue(cut)
+		if time.Since(counted) >= n.cfg.SnapshotInterval {
+			due = due || last-min(last, cut) >= n.cfg.SnapshotThreshold
+			counted = time.Now()
+		}
+		if !due {
 			continue
 		}
 		if err := n.cutLog(); err != nil && ctx.Err() == nil {

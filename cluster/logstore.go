@@ -46,7 +46,11 @@ type logStore struct {
 	anchor  uint64 // 0 for none
 	discard bool   // the snapshot that is being installed contradicts the log, which has to go
 	closed  bool
+	bounds  logBounds
 }
+
+// logBounds are how many bytes of log may come after a cut before the next one, and stay behind it.
+type logBounds struct{ fresh, trail int64 }
 
 var (
 	_ raft.LogStore          = (*logStore)(nil)
@@ -64,6 +68,7 @@ func openLogStore(cfg logConfig) (*logStore, error) {
 	return &logStore{
 		files: files, onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
 		cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
+		bounds: logBounds{maxNewLogBytes, maxTrailingSize},
 	}, nil
 }
 
@@ -227,14 +232,25 @@ func (s *logStore) bytesAfter(index uint64) int64 {
 	return s.extent.after(index)
 }
 
-// trailing is how many entries to keep behind a snapshot for followers that lag: at most most, and fewer the larger
-// they are on average.
+// trailing is how many entries to keep behind a snapshot for followers that lag: at most most, and no more of the
+// newest than have room in the bytes allowed.
 func (s *logStore) trailing(most uint64) uint64 {
 	s.mu.RLock()
 	defer s.mu.RUnlock()
-	if s.extent.bytes == 0 {
+	if s.extent.bytes <= s.bounds.trail {
 		return most
 	}
-	mean := max(1, s.extent.bytes/int64(len(s.extent.sizes)))
-	return min(most, max(minTrailingLogs, uint64(maxTrailingSize/mean)))
+	kept, room := uint64(0), s.bounds.trail
+	for i := len(s.extent.sizes) - 1; i >= 0 && room >= int64(s.extent.sizes[i]); i-- {
+		room -= int64(s.extent.sizes[i])
+		kept++
+	}
+	return min(most, max(minTrailingLogs, kept))
+}
+
+// overdue reports whether more bytes stand after an index than may come between two cuts.
+func (s *logStore) overdue(cut uint64) bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.after(cut) >= s.bounds.fresh
 }

@@ -174,10 +174,17 @@ func logCountsItsBytes(t *testing.T, kind LogKind) {
 			t.Errorf("%d bytes after %d, want %d", got, index, want)
 		}
 	}
-	for mean, want := range map[int64]uint64{1: 50_000, 1 << 10: 50_000, 1 << 20: 1024, 10 << 20: 102, 1 << 28: 64} {
-		s.extent = logExtent{first: 1, sizes: make([]uint32, 10), bytes: 10 * mean}
+	for size, want := range map[int64]uint64{1: 50_000, 1 << 10: 50_000, 1 << 20: 1024, 10 << 20: 102, 1 << 28: 64} {
+		s.extent = logExtent{}
+		for i := range uint64(10_000) { // all small but for the last 2000
+			if i < 8000 {
+				s.extent.push(i+1, 100)
+			} else {
+				s.extent.push(i+1, size)
+			}
+		}
 		if got := s.trailing(50_000); got != want {
-			t.Errorf("of entries of %d bytes it keeps %d, want %d", mean, got, want)
+			t.Errorf("of entries of %d bytes it keeps %d, want %d", size, got, want)
 		}
 	}
 	if got := s.trailing(10); got != 10 {
