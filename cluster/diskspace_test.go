@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"errors"
 	"io"
 	"log/slog"
@@ -98,6 +99,52 @@ func TestNearlyFullDiskRefusesSubmitsOnly(t *testing.T) {
 	if got := node.store.Stats().Total; got.Completed != uint64(len(acked)-2) || got.Cancelled != 1 || got.Ready != 1 {
 		t.Fatalf("%+v", got)
 	}
+}
+
+// TestFullDiskEndsTheNode: a disk that is full although submits were refused, or because they are not to be, ends the
+// node. With space it starts again and has everything that was acknowledged.
+func TestFullDiskEndsTheNode(t *testing.T) {
+	disk := mountSmall(t, "160m")
+	other := filepath.Join(disk, "other")
+	if err := os.WriteFile(other, make([]byte, 64<<20), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	c := &liveCluster{t: t, net: newFaultNet(t), tune: func(cfg *Config) { cfg.DiskRefuseBelow = 0 }}
+	t.Cleanup(c.stop)
+	node := c.add()
+	node.path = filepath.Join(disk, "node")
+	c.start(node, func(cfg *Config) { cfg.Bootstrap = true })
+	c.leader()
+	rng := rand.NewChaCha8([32]byte{1})
+	var acked []task.ID
+	for over := false; !over; {
+		spec := task.Spec{ID: task.NewID(), Type: "t", Payload: make([]byte, 64<<10)}
+		rng.Read(spec.Payload)
+		ctx, cancel := context.WithTimeout(t.Context(), patience)
+		receipts, err := node.Submit(ctx, []task.Spec{spec}, false)
+		cancel()
+		if err == nil && receipts[0].Err == nil {
+			acked = append(acked, spec.ID)
+		}
+		select {
+		case err := <-node.Done():
+			if over = true; err == nil {
+				t.Fatal("the node ended without an error")
+			}
+		default:
+		}
+	}
+	if err := os.Remove(other); err != nil {
+		t.Fatal(err)
+	}
+	if err := node.Close(); err != nil { // what the disk had no room for comes up here again
+		t.Log(err)
+	}
+	node.Node = nil
+	c.start(node, nil)
+	c.leader()
+	c.mustHave(acked)
+	c.sameState()
 }
 
 // finishAll claims and completes all ready tasks, and returns how many those were.

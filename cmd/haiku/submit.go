@@ -26,6 +26,7 @@ type submission struct {
 	at          string
 	maxRetries  uint32
 	timeout     time.Duration
+	retention   time.Duration
 	id          string
 	dependsOn   []string
 	uniqueKey   string
@@ -42,7 +43,7 @@ func (a *app) submitCommand() *cobra.Command {
 		Long: "Submit one task, or one a line of a file, and print the ids.\n\n" +
 			"A line of the file is a JSON object with task_type and, where wanted, id, queue, payload (text),\n" +
 			"payload_base64 (bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes,\n" +
-			"timeout_seconds, dependencies, on_dependency_failure (cancel, ignore or block),\n" +
+			"timeout_seconds, retention (such as \"36h\"), dependencies, on_dependency_failure (cancel, ignore or block),\n" +
 			"headers ([{\"name\":..,\"value\":..}]) and unique_key.\n" +
 			"Lines with an id can be sent again without harm: the same id with the same content is the same task.",
 		Args: s.check,
@@ -64,7 +65,8 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 	}
 	var given []string
 	for _, name := range [...]string{
-		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "id", "depends-on", "unique-key",
+		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "retention", "id", "depends-on",
+		"unique-key",
 	} {
 		if cmd.Flags().Changed(name) {
 			given = append(given, "--"+name)
@@ -90,6 +92,7 @@ func (s *submission) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.at, "at", "", "not before this moment, such as 2030-01-02T15:04:05Z")
 	flags.Uint32Var(&s.maxRetries, "max-retries", task.DefaultRetries, "runs after the first that failed")
 	flags.DurationVar(&s.timeout, "timeout", 0, "longest run of one attempt, in whole seconds; 0 for none")
+	flags.DurationVar(&s.retention, "retention", 0, "kept for so long after its end; 0 for what is set for its type")
 	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
 	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
 	flags.StringVar(&s.uniqueKey, "unique-key", "", "key kept with the task")
@@ -100,7 +103,7 @@ func (s *submission) addFlags(flags *pflag.FlagSet) {
 
 // spec makes the task of the command line. Only flags that were given count as sent.
 func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, error) {
-	spec := task.Spec{ID: task.NewID(), Type: typ, Queue: s.queue, Delay: s.in, UniqueKey: s.uniqueKey}
+	spec := task.Spec{ID: task.NewID(), Type: typ, Queue: s.queue, Delay: s.in, UniqueKey: s.uniqueKey, Retention: s.retention}
 	var err error
 	if s.id != "" {
 		if spec.ID, err = task.ParseID(s.id); err != nil {

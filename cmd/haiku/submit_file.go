@@ -34,6 +34,7 @@ type specLine struct {
 	PayloadBase64       []byte                `json:"payload_base64"`
 	Priority            *task.Priority        `json:"priority"`
 	Delay               string                `json:"delay"`
+	Retention           string                `json:"retention"`
 	ScheduledAt         time.Time             `json:"scheduled_at"`
 	MaxRetries          *uint32               `json:"max_retries"`
 	MaxCrashes          *uint32               `json:"max_crashes"`
@@ -75,6 +76,13 @@ func parseSpec(line []byte) (task.Spec, error) {
 			return spec, fmt.Errorf("%w: delay %q is not a duration such as 90s", task.ErrInvalid, l.Delay)
 		}
 		spec.Delay = delay
+	}
+	if l.Retention != "" {
+		retention, err := time.ParseDuration(l.Retention)
+		if err != nil {
+			return spec, fmt.Errorf("%w: retention %q is not a duration such as 36h", task.ErrInvalid, l.Retention)
+		}
+		spec.Retention = retention
 	}
 	return spec, spec.Validate()
 }
