@@ -5,7 +5,8 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// claim leases the first ready tasks of the pairs that the request names, in their order over all those pairs.
+// claim leases the first ready tasks of the pairs that the request names and that are open, in their order over all those
+// pairs.
 func (m *machine) claim(c *Claim) (Result, error) {
 	var r Result
 	if paused, err := m.dispatchPaused(); err != nil || paused {
@@ -13,7 +14,10 @@ func (m *machine) claim(c *Claim) (Result, error) {
 	}
 	pairs := m.pairs(c)
 	size := 0
-	for len(pairs) > 0 && len(r.Tasks) < c.Max {
+	for len(r.Tasks) < c.Max {
+		if pairs = m.open(pairs); len(pairs) == 0 {
+			return r, nil
+		}
 		id, _, ok, err := m.batch.FirstReady(pairs)
 		if err != nil || !ok {
 			return r, err
@@ -31,6 +35,7 @@ func (m *machine) claim(c *Claim) (Result, error) {
 		}
 		m.lease(t, c)
 		m.put(t)
+		m.pass(store.Pair{Queue: t.Queue, Type: t.Type})
 		r.Tasks = append(r.Tasks, t)
 	}
 	return r, nil

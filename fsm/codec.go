@@ -63,6 +63,8 @@ func commandToPB(c Command) (message, error) {
 		return &commandpb.Mark{}, nil
 	case *SetDispatch:
 		return &commandpb.SetDispatch{Paused: c.Paused}, nil
+	case *SetQueue:
+		return setQueueToPB(&c.Change), nil
 	case *Requeue:
 		m := &commandpb.Requeue{Max: uint32(c.Max)}
 		if c.After != (task.ID{}) {
@@ -123,6 +125,8 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		return decode(body, &commandpb.SetDispatch{}, func(m *commandpb.SetDispatch) (Command, error) {
 			return &SetDispatch{Paused: m.Paused}, nil
 		})
+	case KindSetQueue:
+		return decode(body, &commandpb.SetQueue{}, setQueueFromPB)
 	case KindRequeue:
 		return decode(body, &commandpb.Requeue{}, requeueFromPB)
 	}

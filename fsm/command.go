@@ -27,6 +27,7 @@ const (
 	KindSetRetention Kind = 22
 	KindReap         Kind = 23
 	KindSetDispatch  Kind = 24
+	KindSetQueue     Kind = 25
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
@@ -111,6 +112,9 @@ type Reap struct {
 // SetDispatch stops or resumes the handing out of tasks: while it is paused, claims get nothing.
 type SetDispatch struct{ Paused bool }
 
+// SetQueue changes settings of a queue or of a type in it. The change is validated before it is proposed.
+type SetQueue struct{ Change task.QueueChange }
+
 // Requeue puts up to Max running tasks back to wait, in the order of their ids from the one after After on. Recovery
 // makes it.
 type Requeue struct {
@@ -133,4 +137,5 @@ func (*Mark) Kind() Kind         { return KindMark }
 func (*SetRetention) Kind() Kind { return KindSetRetention }
 func (*Reap) Kind() Kind         { return KindReap }
 func (*SetDispatch) Kind() Kind  { return KindSetDispatch }
+func (*SetQueue) Kind() Kind     { return KindSetQueue }
 func (*Requeue) Kind() Kind      { return KindRequeue }

@@ -23,6 +23,10 @@ func (f *FSM) Defer(on bool) {
 	f.deferred.on = on
 	if !on {
 		f.settle()
+		if err := f.load(); err != nil && f.failed == nil { // a leader asks before it applies anything
+			f.failed = err
+			f.opts.OnFatal(err)
+		}
 	}
 }
 

@@ -115,12 +115,14 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 	case n < 20:
 		return &Reap{Max: 1 + rng.IntN(20), DedupWindow: time.Duration(rng.IntN(2)*24) * time.Hour}
 	}
-	switch rng.IntN(8) {
+	switch rng.IntN(11) {
 	case 6:
 		seconds := func() time.Duration { return time.Duration(rng.IntN(60)) * time.Second }
 		return &SetRetention{task.Retention{Type: []string{"", "a", "b"}[rng.IntN(3)], Completed: seconds(), DeadLetter: seconds(), Cancelled: seconds()}}
 	case 0:
 		return &Mark{}
+	case 8, 9, 10:
+		return randomSetQueue(rng)
 	case 1:
 		return &Found{ClusterID: member.ID{byte(rng.IntN(3) + 1)}}
 	case 2:
@@ -133,6 +135,40 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		return &Requeue{After: pick(), Max: rng.IntN(4)}
 	}
 	return &SetMember{Member: member.Member{ID: member.ID{byte(rng.IntN(3) + 1)}, Name: "n", MaxCommandVersion: 1}}
+}
+
+// randomSetQueue opens and closes the queues that the others use, so that they are open most of the time.
+func randomSetQueue(rng *rand.Rand) Command {
+	c := task.QueueChange{Queue: "default"}
+	if rng.IntN(3) == 0 {
+		c.Queue = "q"
+	}
+	if rng.IntN(2) == 0 {
+		c.Type = string(rune('a' + rng.IntN(3)))
+	}
+	if rng.IntN(2) == 0 {
+		paused := rng.IntN(4) == 0
+		c.Paused = &paused
+	}
+	if rng.IntN(2) == 0 {
+		n := uint32(rng.IntN(8))
+		c.Concurrency = &n
+	}
+	if rng.IntN(2) == 0 {
+		c.Rate = &task.Rate{}
+		if rng.IntN(3) > 0 {
+			*c.Rate = task.Rate{Count: uint32(1 + rng.IntN(7)), Per: time.Second, Burst: uint32(1 + rng.IntN(4))}
+		}
+	}
+	if rng.IntN(2) == 0 {
+		depth, bytes := uint64(rng.IntN(3)*20), uint64(rng.IntN(3)*20000)
+		c.Depth, c.Bytes = &depth, &bytes
+	}
+	if c.Type == "" && rng.IntN(2) == 0 {
+		aging := time.Duration(rng.IntN(3)) * 30 * time.Second
+		c.Aging = &aging
+	}
+	return &SetQueue{Change: c}
 }
 
 func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command {

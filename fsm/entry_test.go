@@ -15,6 +15,7 @@ import (
 
 func allCommands() []Command {
 	priority, retries := task.Priority(0), uint32(7)
+	yes, depth, aging := true, uint64(9), time.Minute
 	id := task.ID{1, 2, 3}
 	return []Command{
 		&Submit{Specs: []task.Spec{{
@@ -40,6 +41,11 @@ func allCommands() []Command {
 		&Found{ClusterID: member.ID{2}},
 		&Mark{},
 		&SetDispatch{Paused: true},
+		&SetQueue{Change: task.QueueChange{
+			Queue: "q", Type: "t", Paused: &yes, Reason: "because", Concurrency: &retries, Rate: &task.Rate{Count: 5, Per: time.Second, Burst: 2},
+			Depth: &depth, Bytes: new(uint64), Aging: &aging,
+		}},
+		&SetQueue{Change: task.QueueChange{Queue: "q", Rate: &task.Rate{}}},
 		&Requeue{After: id, Max: 9},
 		&SetRetention{task.Retention{Type: "t", Completed: time.Hour, DeadLetter: task.KeepForever, Cancelled: time.Second}},
 		&Reap{Max: 9, DedupWindow: time.Hour},

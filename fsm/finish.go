@@ -36,7 +36,8 @@ func (m *machine) finish(c *Finish) (Result, error) {
 	return m.settled(r, touched)
 }
 
-// reportAndSubmit gives a running task outcome i and adds the tasks that come with it, or does nothing and says why.
+// reportAndSubmit gives a running task outcome i and adds the tasks that come with it, or does nothing and says why. A full
+// queue is no reason: the work was done, and to refuse its report would have it done again.
 func (m *machine) reportAndSubmit(t *task.Task, c *Finish, i int, digest [16]byte) (refused, err error) {
 	o := &c.Outcomes[i]
 	savepoint, ended, done := m.batch.Savepoint(), len(m.ended), len(m.done)
@@ -44,7 +45,7 @@ func (m *machine) reportAndSubmit(t *task.Task, c *Finish, i int, digest [16]byt
 	if len(o.Submit) == 0 {
 		return nil, nil
 	}
-	r, err := m.addAll(&Submit{Specs: o.Submit, Hashes: c.Hashes[i], Atomic: true, DedupWindow: c.DedupWindow})
+	r, err := m.addAll(&Submit{Specs: o.Submit, Hashes: c.Hashes[i], Atomic: true, DedupWindow: c.DedupWindow}, false)
 	if err != nil || r.Err == nil {
 		return nil, err
 	}

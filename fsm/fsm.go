@@ -28,6 +28,7 @@ type Options struct {
 type Committed struct {
 	Claimable []store.Claimable // tasks that became claimable, net of what the same write claimed
 	Ended     []task.ID         // tasks that may have ended
+	Freed     []store.Pair      // queues (with an empty type) and pairs with a limit of concurrency of which fewer tasks run
 }
 
 // FSM applies Raft's log to a store. It fits raft.BatchingFSM.
@@ -36,6 +37,8 @@ type FSM struct {
 	opts  Options
 
 	entries, commands atomic.Uint64 // applied so far
+
+	gate atomic.Pointer[gate] // nil until it is loaded
 
 	mu       sync.Mutex
 	failed   error // set once the store has failed; nothing is applied after it
@@ -88,15 +91,13 @@ func (f *FSM) apply(logs []*raft.Log) []any {
 
 // applyRun applies entries up to and including the first with a mark, as one write, and returns how many those were.
 func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
-	if f.retentions == nil {
-		if f.retentions, err = loadRetentions(f.store); err != nil {
-			return 0, err
-		}
+	if err := f.load(); err != nil {
+		return 0, err
 	}
 	applied := f.store.Applied()
 	batch := f.store.Begin()
 	defer batch.Discard()
-	m := &machine{batch: batch, retentions: f.retentions}
+	m := &machine{batch: batch, retentions: f.retentions, gate: f.gate.Load()}
 	chain := batch.LogHash()
 	marked, changed := false, false
 	var entries, commands uint64
@@ -123,6 +124,7 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	if !changed {
 		return n, nil
 	}
+	freed := m.freed()
 	claimable, err := f.commit(batch, applied, chain)
 	if err != nil {
 		return 0, err
@@ -133,7 +135,7 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	if marked {
 		f.opts.OnMark(applied.Index, f.store.Snapshot())
 	}
-	f.opts.OnCommit(Committed{Claimable: claimable, Ended: m.done})
+	f.opts.OnCommit(Committed{Claimable: claimable, Ended: m.done, Freed: freed})
 	return n, nil
 }
 
@@ -146,6 +148,24 @@ func (f *FSM) commit(batch *store.Batch, applied store.Applied, chain [32]byte) 
 		return claimable, write()
 	}
 	return claimable, f.opts.Write(write)
+}
+
+// load reads what memory holds of meta, unless that was done; mu is held.
+func (f *FSM) load() (err error) {
+	if f.retentions == nil {
+		if f.retentions, err = loadRetentions(f.store); err != nil {
+			return err
+		}
+	}
+	if f.gate.Load() != nil {
+		return nil
+	}
+	g, err := loadGate(f.store)
+	if err != nil {
+		return err
+	}
+	f.gate.Store(g)
+	return nil
 }
 
 // Snapshot gives Raft a handle whose Persist copies nothing, for the database itself is the snapshot. It only has the
@@ -177,6 +197,7 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 	defer f.mu.Unlock()
 	f.settle()
 	f.retentions = nil
+	f.gate.Store(nil)
 	if err := f.store.Restore(r); err != nil {
 		err = fmt.Errorf("restore snapshot: %w", err)
 		f.failed = err

@@ -14,9 +14,10 @@ import (
 type machine struct {
 	batch      *store.Batch
 	retentions retentions // as the batch has them
-	now        time.Time  // leader time of the entry at hand
-	ended      []work     // tasks that ended in the command at hand, whose dependants are still to be told
-	done       []task.ID  // tasks that ended in any command so far; some of refused commands may be among them
+	gate       *gate
+	now        time.Time // leader time of the entry at hand
+	ended      []work    // tasks that ended in the command at hand, whose dependants are still to be told
+	done       []task.ID // tasks that ended in any command so far; some of refused commands may be among them
 
 	dispatch dispatch // what the state says, once asked for
 }
@@ -95,6 +96,8 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.setRetention(c)
 	case *Reap:
 		return m.reap(c)
+	case *SetQueue:
+		return m.setQueue(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

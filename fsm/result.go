@@ -30,7 +30,7 @@ type Lease struct {
 // refusals numbers the errors that a Result can carry, for the log hash. Only ever append.
 var refusals = [...]error{
 	task.ErrInvalid, task.ErrTooLarge, task.ErrNotFound, task.ErrConflict, task.ErrIDExpired, task.ErrUnknownDependency,
-	task.ErrAborted, task.ErrStaleLease, task.ErrTransition, task.ErrNotLeader,
+	task.ErrAborted, task.ErrStaleLease, task.ErrTransition, task.ErrNotLeader, task.ErrQueueFull,
 }
 
 func refusalNumber(err error) byte {

@@ -183,6 +183,10 @@ func (s *script) command(words []string) string {
 		return s.apply(&Mark{})
 	case "dispatch":
 		return s.apply(&SetDispatch{Paused: words[1] == "pause"})
+	case "queue":
+		return s.apply(s.queue(words[1], words[2:]))
+	case "queues":
+		return s.queues()
 	case "found":
 		return s.apply(&Found{ClusterID: member.ID{words[1][0]}})
 	case "member":

@@ -16,7 +16,7 @@ func (m *machine) submit(c *Submit) (Result, error) {
 		savepoint := m.batch.Savepoint()
 		t, receipt, err := m.admit(c, i)
 		if err == nil && t != nil {
-			receipt.Err, err = m.insert(t, nil)
+			receipt.Err, err = m.insert(t, nil, true)
 		}
 		if err != nil {
 			return r, err
@@ -31,7 +31,7 @@ func (m *machine) submit(c *Submit) (Result, error) {
 
 // submitAtomic adds all tasks or none.
 func (m *machine) submitAtomic(c *Submit) (Result, error) {
-	r, err := m.addAll(c)
+	r, err := m.addAll(c, true)
 	if err != nil || r.Err != nil {
 		return r, err
 	}
@@ -39,8 +39,8 @@ func (m *machine) submitAtomic(c *Submit) (Result, error) {
 }
 
 // addAll adds all tasks, or says in the Result why it did not; what it did until then is the caller's to roll back. The
-// tasks may depend on each other in any order, but not in a circle.
-func (m *machine) addAll(c *Submit) (Result, error) {
+// tasks may depend on each other in any order, but not in a circle. Limits of queues hold only if limited.
+func (m *machine) addAll(c *Submit, limited bool) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
 	fresh := make(map[task.ID]*task.Task, len(c.Specs))
 	tasks := make([]*task.Task, len(c.Specs))
@@ -67,7 +67,7 @@ func (m *machine) addAll(c *Submit) (Result, error) {
 		if t == nil {
 			continue
 		}
-		refused, err := m.insert(t, fresh)
+		refused, err := m.insert(t, fresh, limited)
 		if err != nil {
 			return r, err
 		}
@@ -114,7 +114,7 @@ func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
 
 // insert resolves the dependencies of a new task and puts it. A dependency that ended already counts as it ended; one
 // of fresh, the new tasks of the same atomic batch, tells its dependants itself if it ends at once.
-func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task) (refused, err error) {
+func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task, limited bool) (refused, err error) {
 	for _, id := range t.Dependencies {
 		if fresh[id] != nil {
 			continue
@@ -130,6 +130,12 @@ func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task) (refused, e
 			m.resolve(t, status)
 		}
 	}
+	if limited {
+		if why := m.full(t); why != nil {
+			return why, nil
+		}
+	}
+	m.age(t)
 	m.put(t)
 	return nil, nil
 }

@@ -253,20 +253,22 @@ func (b *Batch) remember(i int32) {
 // set makes t what the batch has of a task, forwards and in a rollback.
 func (b *Batch) set(c *change, t *task.Task, dirty bool) {
 	wasReady, was := c.ready, c.place
-	c.now, c.dirty = t, dirty
-	c.ready = t != nil && t.Claimable()
-	if wasReady {
-		c.pair.ready--
+	if c.now != nil {
+		c.pair.add(c.now, -1)
 	}
+	c.now, c.dirty = t, dirty
+	if t != nil {
+		c.pair.add(t, 1)
+	}
+	c.ready = t != nil && t.Claimable()
 	if !c.ready {
 		return
 	}
-	c.pair.ready++
 	c.place = placeOf(t)
 	switch {
 	case wasReady && was == c.place: // it stands where it stood
 	case dirty:
-		c.pair.added = push(c.pair.added, ready{c.place, t.PayloadSize})
+		c.pair.added = push(c.pair.added, readyOf(t, c.place))
 	default:
 		c.pair.skipped = 0 // it is back in the head, perhaps before the place reached there
 	}

@@ -102,7 +102,7 @@ func (d *database) describe(h *snapshot.Header) {
 	for _, p := range d.pairs.byPair {
 		all.add(&p.counts)
 	}
-	h.Counts = all
+	copy(h.Counts[:], all[:slotCount])
 }
 
 // Applied is how far Raft's log is in the checkpoint. The caller must not change the configuration.
@@ -113,7 +113,8 @@ func (c *Checkpoint) Applied() Applied {
 
 // Tasks counts all tasks in the checkpoint.
 func (c *Checkpoint) Tasks() task.QueueCounts {
-	all := counts(c.header.Counts)
+	var all counts
+	copy(all[:], c.header.Counts[:])
 	return all.queueCounts(Pair{})
 }
 

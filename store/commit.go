@@ -47,12 +47,6 @@ func (b *Batch) encode(a Applied, logHash [32]byte) (Applied, error) {
 		if err := b.encodeTask(w, c); err != nil {
 			return a, err
 		}
-		if c.old != nil {
-			b.oldPair(c).delta[slotOf(c.old)]--
-		}
-		if c.now != nil {
-			c.pair.delta[slotOf(c.now)]++
-		}
 	}
 	if err := b.encodeCounts(w); err != nil {
 		return a, err
@@ -93,14 +87,6 @@ func (b *Batch) changed() []int32 {
 	}
 	slices.SortFunc(b.dirty, func(x, y int32) int { return compareIDs(b.list[x].id, b.list[y].id) })
 	return b.dirty
-}
-
-// oldPair is the pair in which a task is committed.
-func (b *Batch) oldPair(c *change) *pairState {
-	if pair := pairOf(c.old); c.pair.pair != pair {
-		return b.pair(pair)
-	}
-	return c.pair
 }
 
 // encodeTask writes the difference between a task's committed and its final form.
@@ -258,7 +244,8 @@ func (d *database) takeOverTask(c *change) (became bool) {
 		d.recent.add(c.id)
 	}
 	if c.ready && (!wasReady || was != c.place) {
-		c.pair.head.insert(&ready{c.place, c.now.PayloadSize}, d.headLimit)
+		r := readyOf(c.now, c.place)
+		c.pair.head.insert(&r, d.headLimit)
 		if c.place.before(&c.pair.floor) {
 			c.pair.floor = c.place
 		}
@@ -277,14 +264,15 @@ func (d *database) takeOverTask(c *change) (became bool) {
 
 // settle ends a pair's part in a batch, and forgets the pair if it has no tasks.
 func (d *database) settle(p *pairState) {
-	p.touched, p.ready, p.skipped, p.delta = false, 0, 0, counts{}
+	p.touched, p.skipped, p.delta, p.queue.delta = false, 0, counts{}, counts{}
 	clear(p.added)
 	if cap(p.added) > d.headLimit {
 		p.added = nil
 	}
 	p.added = p.added[:0]
-	if len(p.head.entries) > 0 {
+	if p.first = 0; len(p.head.entries) > 0 {
 		p.floor = p.head.entries[0].place
+		p.first = p.floor.scheduled()
 	} else {
 		p.head.cut(0)
 		p.floor = p.head.bound

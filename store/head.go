@@ -1,15 +1,66 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
+
+	"github.com/haiku-queue/haiku/task"
 )
 
 // ready is one claimable task.
 type ready struct {
 	place place
 	size  uint32 // of its payload
+	aging uint32 // seconds; 0 if its order is strict
+}
+
+func readyOf(t *task.Task, at place) ready { return ready{at, t.PayloadSize, agingSeconds(t)} }
+
+// value is that of the task's key in index_priority, without the version: | size 4 | and, if it ages, | aging 4 |.
+func (r *ready) appendValue(dst []byte) []byte {
+	dst = binary.BigEndian.AppendUint32(dst, r.size)
+	if r.aging != 0 {
+		dst = binary.BigEndian.AppendUint32(dst, r.aging)
+	}
+	return dst
+}
+
+// readReady is the inverse.
+func readReady(at place, value []byte) (ready, error) {
+	r := ready{place: at}
+	v, err := readVersion(famPriority, value)
+	switch {
+	case err != nil:
+		return r, err
+	case len(v) == 8:
+		r.aging = binary.BigEndian.Uint32(v[4:])
+	case len(v) != 4:
+		return r, fmt.Errorf("%w: value of %d bytes in %s", errCorrupt, len(v), famPriority)
+	}
+	r.size = binary.BigEndian.Uint32(v)
+	return r, nil
+}
+
+// goesBefore reports whether r, the first of its pair, is claimed before o, the first of another, at a time in
+// microseconds: it has the higher priority, where one that ages has gained one for each interval since it was scheduled;
+// else as their places say. Among strict pairs that is the order of places.
+func (r *ready) goesBefore(o *ready, now int64) bool {
+	if r.aging == 0 && o.aging == 0 {
+		return r.place.before(&o.place)
+	}
+	a, b := r.urgency(now), o.urgency(now)
+	return a > b || a == b && bytes.Compare(r.place[8:], o.place[8:]) < 0
+}
+
+// urgency is the priority in millionths.
+func (r *ready) urgency(now int64) int64 {
+	order := binary.BigEndian.Uint64(r.place[:])
+	if r.aging == 0 {
+		return (255 - int64(order)) * 1_000_000
+	}
+	return (now - unsortable(order)) / int64(r.aging)
 }
 
 // head is the front of one pair's committed ready order, so that claiming never walks over the tombstones of tasks
@@ -85,15 +136,19 @@ func (d *database) refill(p *pairState, limit int) error {
 	defer s.close()
 	for n := 0; s.valid(); s.next() {
 		key, value := s.key(), s.value()
-		if len(key) != prefix+len(place{}) || len(value) != 5 || value[0] != valueVersion {
-			return fmt.Errorf("%w: bad entry in %s: %x -> %x", errCorrupt, famPriority, key, value)
+		if len(key) != prefix+len(place{}) {
+			return fmt.Errorf("%w: bad key in %s: %x", errCorrupt, famPriority, key)
 		}
 		at := place(key[prefix:])
 		if n == limit {
 			h.bound = at
 			return s.err()
 		}
-		h.entries = append(h.entries, ready{at, binary.BigEndian.Uint32(value[1:])})
+		r, err := readReady(at, value)
+		if err != nil {
+			return fmt.Errorf("%x: %w", key, err)
+		}
+		h.entries = append(h.entries, r)
 		n++
 	}
 	if err := s.err(); err != nil {

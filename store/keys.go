@@ -16,13 +16,14 @@ import (
 //	blobs                      | id 16 | part 1 |                                   -> bytes
 //	index_task_id              | id 16 |                                            -> kind 1 | status 1 | hash 16
 //	index_task_type            | type | 00 | group 1 | id 16 |                      -> nothing
-//	index_priority             | queue | 00 | type | 00 | order 8 | scheduled 8 | seq 8 | id 16 | -> payload size 4
+//	index_priority             | queue | 00 | type | 00 | order 8 | scheduled 8 | seq 8 | id 16 | -> payload size 4, see head.go
 //	index_scheduled_time       | kind 1 | time 8 | id 16 |                          -> nothing
 //	index_dependents           | parent 16 | child 16 |                             -> nothing
 //	index_unique               | 16 bytes of SHA-256(queue, type, key) | scope 1 |  -> id 16; nothing writes it yet
 //	meta                       name, see meta.go                                    -> bytes
 //
-// order is 255 - priority. kind of index_task_id is 1 for a task, 2 for the tombstone of a removed one; its status is
+// order is 255 - priority or, of a task that ages, its scheduled time less priority times the interval, with the sign bit
+// flipped, which is always the greater number. kind of index_task_id is 1 for a task, 2 for the tombstone of a removed one; its status is
 // the terminal one, or Pending for every task that has not ended: so it is written twice in a task's life, not at each
 // move. group of index_task_type is 0, under which each task stands once and for all, or a status that few tasks have
 // (rareStatus), under which a task stands besides while it has it: again no key changes on the way of most tasks.
@@ -63,9 +64,18 @@ func (p *place) id() task.ID { return task.ID(p[24:]) }
 
 func (p *place) before(o *place) bool { return bytes.Compare(p[:], o[:]) < 0 }
 
+func (p *place) scheduled() int64 { return unsortable(binary.BigEndian.Uint64(p[8:])) }
+
+// strictOrders is above the order of every task that does not age, and not above that of any that does.
+const strictOrders = 256
+
 // placeOf returns the place of t, whether it is claimable or not.
 func placeOf(t *task.Task) (p place) {
-	binary.BigEndian.PutUint64(p[0:], uint64(255-t.Priority))
+	order := uint64(255 - t.Priority)
+	if t.Aging > 0 {
+		order = sortable(micros(t.ScheduledAt) - int64(t.Priority)*t.Aging.Microseconds())
+	}
+	binary.BigEndian.PutUint64(p[0:], order)
 	binary.BigEndian.PutUint64(p[8:], sortable(micros(t.ScheduledAt)))
 	binary.BigEndian.PutUint64(p[16:], t.Seq)
 	copy(p[24:], t.ID[:])
@@ -180,7 +190,8 @@ func (l *keyList) addKeys(t *task.Task) {
 		from, p := len(l.bytes), placeOf(t)
 		l.bytes = appendPriorityKey(l.bytes, t.Queue, t.Type, &p)
 		mid = len(l.bytes)
-		l.bytes = binary.BigEndian.AppendUint32(append(l.bytes, valueVersion), t.PayloadSize)
+		r := readyOf(t, p)
+		l.bytes = r.appendValue(append(l.bytes, valueVersion))
 		l.end(famPriority, from, mid)
 	}
 	if kind, us := scheduleOf(t); kind != 0 {

@@ -112,6 +112,7 @@ func TestPlaceOrderIsTaskOrder(t *testing.T) {
 				ID: testID(rapid.IntRange(0, 3).Draw(t, name+"id")), Seq: uint64(rapid.IntRange(0, 3).Draw(t, name+"seq")),
 				Priority:    task.Priority(rapid.IntRange(0, 255).Draw(t, name+"priority")),
 				ScheduledAt: time.UnixMicro(rapid.Int64Range(-3, 3).Draw(t, name+"at")).UTC(),
+				Aging:       time.Duration(max(0, rapid.IntRange(-2, 2).Draw(t, name+"aging"))) * time.Second,
 			}
 		}
 		a, b := draw("a"), draw("b")

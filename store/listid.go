@@ -56,7 +56,7 @@ func (d *database) typeGroup(f *task.Filter) (group task.Status, ok bool) {
 	defer d.mu.RUnlock()
 	var sameType, sameStatus int64
 	for pair, p := range d.pairs.byPair {
-		for s, n := range p.counts {
+		for s, n := range p.counts[:slotCount] {
 			if pair.Type == f.Type {
 				sameType += n
 			}

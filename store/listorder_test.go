@@ -63,6 +63,9 @@ func waiting(t *testing.T, n int) (*Store, []*task.Task) {
 		case 10:
 			x.Status = task.Completed
 		}
+		if i%2 == 1 {
+			x.Aging = time.Duration(i%3) * time.Second
+		}
 		tasks = append(tasks, x)
 	}
 	submit(t, s, tasks...)

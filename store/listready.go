@@ -1,6 +1,7 @@
 package store
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"slices"
@@ -31,6 +32,8 @@ type readyPair struct {
 	to     []byte
 	floor  place
 	places []place // read and not yet used
+	prefix int     // bytes of from before the place
+	aging  bool    // from and to are of tasks that age
 	chunk  int
 }
 
@@ -86,7 +89,8 @@ func (w *readyWalk) begin(f *task.Filter, after place) error {
 			from = first
 		}
 		prefix := appendPair(nil, p.pair.Queue, p.pair.Type)
-		p.to = binary.BigEndian.AppendUint64(prefix[:len(prefix):len(prefix)], lowest+1)
+		p.prefix = len(prefix)
+		p.to = binary.BigEndian.AppendUint64(prefix[:p.prefix:p.prefix], lowest+1)
 		if from.before(&after) || from == after {
 			p.from = append(append(prefix, after[:]...), 0)
 		} else {
@@ -112,10 +116,26 @@ func comparePairs(a, b *readyPair) int {
 	return 1
 }
 
-// read reads the next places of a pair, more each time.
+// read reads the next places of a pair, more each time: those of strict order first, then those of tasks that age.
 func (w *readyWalk) read(p *readyPair) error {
+	err := w.readRange(p)
+	if err == nil && len(p.places) == 0 && !p.aging {
+		prefix := p.to[:p.prefix]
+		if from := binary.BigEndian.AppendUint64(prefix[:p.prefix:p.prefix], strictOrders); bytes.Compare(p.from, from) < 0 {
+			p.from = from
+		}
+		p.to, p.aging = prefixEnd(prefix), true
+		err = w.readRange(p)
+	}
+	return err
+}
+
+func (w *readyWalk) readRange(p *readyPair) error {
 	p.places = p.places[:0]
-	prefix := len(p.to) - 8
+	prefix := p.prefix
+	if bytes.Compare(p.from, p.to) >= 0 {
+		return nil
+	}
 	s := w.at.d.scan(famPriority, p.from, p.to, w.at.at)
 	defer s.close()
 	for ; s.valid() && len(p.places) < p.chunk; s.next() {

@@ -1,13 +1,14 @@
 package store
 
 import (
+	"cmp"
 	"flag"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
-	"github.com/google/go-cmp/cmp"
+	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/linxGnu/grocksdb"
 	"pgregory.net/rapid"
 
@@ -45,13 +46,51 @@ func (m *model) ids(keep func(*task.Task) bool) []task.ID {
 }
 
 func (m *model) firstReady(pairs []Pair) *task.Task {
-	var first *task.Task
+	firsts := map[Pair]*task.Task{}
 	for _, x := range m.tasks {
-		if x.Claimable() && slices.Contains(pairs, Pair{x.Queue, x.Type}) && (first == nil || task.Compare(x, first) < 0) {
+		if first := firsts[pairOf(x)]; x.Claimable() && slices.Contains(pairs, pairOf(x)) && (first == nil || task.Compare(x, first) < 0) {
+			firsts[pairOf(x)] = x
+		}
+	}
+	var first *task.Task
+	for _, x := range firsts {
+		if first == nil || m.compareFirsts(x, first) < 0 {
 			first = x
 		}
 	}
 	return first
+}
+
+// compareFirsts orders the first tasks of two pairs.
+func (m *model) compareFirsts(a, b *task.Task) int {
+	urgency := func(x *task.Task) int64 {
+		millionths := int64(x.Priority) * 1_000_000
+		if x.Aging > 0 {
+			millionths += m.now().Sub(x.ScheduledAt).Microseconds() / int64(x.Aging/time.Second)
+		}
+		return millionths
+	}
+	return cmp.Or(-cmp.Compare(urgency(a), urgency(b)), a.ScheduledAt.Compare(b.ScheduledAt), cmp.Compare(a.Seq, b.Seq))
+}
+
+// occupancy is that of a pair, or of a queue if the type is empty.
+func (m *model) occupancy(p Pair) (u Occupancy) {
+	for _, x := range m.tasks {
+		if x.Queue != p.Queue || p.Type != "" && x.Type != p.Type {
+			continue
+		}
+		switch {
+		case x.Status == task.InProgress:
+			u.Running++
+		case !x.Status.IsTerminal():
+			u.Waiting++
+			u.Bytes += int64(x.PayloadSize)
+		}
+		if x.Claimable() {
+			u.Ready++
+		}
+	}
+	return u
 }
 
 func (m *model) due(kind ScheduleKind, until int64, limit int) []task.ID {
@@ -112,6 +151,7 @@ func TestStoreAgainstModel(t *testing.T) {
 				rt.Fatal(i, err)
 			}
 			r.stores = append(r.stores, &real{store: s, batch: s.Begin(), committed: r.model.clone()})
+			r.stores[i].batch.SetTime(r.model.time)
 		}
 		for range rapid.IntRange(20, 120).Draw(rt, "steps") {
 			r.step(0)
@@ -197,7 +237,19 @@ func (r *run) commit(x *real) {
 	}
 	x.committed = r.model.clone()
 	r.checkLists(x)
+	r.checkOccupancy(x.store.Occupancy)
 	x.batch = x.store.Begin()
+}
+
+func (r *run) checkOccupancy(of func(Pair) Occupancy) {
+	for _, queue := range r.queues {
+		for _, typ := range append(r.types, "") {
+			p := Pair{queue, typ}
+			if got, want := of(p), r.model.occupancy(p); got != want {
+				r.t.Fatalf("occupancy of %v is %+v, want %+v", p, got, want)
+			}
+		}
+	}
 }
 
 // checkLists compares the ordered lists of what is committed, which begin at remembered bounds.
@@ -268,8 +320,8 @@ func (r *run) finish() {
 		}
 		hash = got
 		for id, want := range r.model.tasks {
-			if got, err := x.store.Task(id, true); err != nil || !cmp.Equal(want, got) {
-				r.t.Fatalf("store %d: %v\n%s", i, err, cmp.Diff(want, got))
+			if got, err := x.store.Task(id, true); err != nil || !gocmp.Equal(want, got) {
+				r.t.Fatalf("store %d: %v\n%s", i, err, gocmp.Diff(want, got))
 			}
 		}
 		r.checkHeads(x.store.d)

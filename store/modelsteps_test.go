@@ -38,6 +38,7 @@ func (r *run) submit() {
 	seq := r.takeSeq()
 	x := task.New(&spec, r.model.now(), seq, spec.ContentHash())
 	x.WaitingFor = uint32(rapid.IntRange(0, len(spec.Dependencies)).Draw(r.t, "waiting"))
+	x.Aging = time.Duration(max(0, rapid.IntRange(-2, 2).Draw(r.t, "aging"))) * time.Second
 	r.model.tasks[x.ID] = x
 	for _, real := range r.stores {
 		if _, _, known, err := real.batch.Ended(x.ID); known || err != nil {
@@ -84,6 +85,7 @@ func (r *run) claim() {
 	}
 	want := r.model.firstReady(pairs)
 	for i, x := range r.stores {
+		r.checkOccupancy(x.batch.Occupancy)
 		id, size, ok, err := x.batch.FirstReady(pairs)
 		if err != nil || ok != (want != nil) || ok && (id != want.ID || size != want.PayloadSize) {
 			r.t.Fatalf("store %d: first ready of %v is %s %v %v, want %+v", i, pairs, id, ok, err, want)

@@ -35,7 +35,22 @@ const (
 	slotCount
 )
 
-type counts [slotCount]int64
+// waitingBytes is the place in counts of the payload bytes of the tasks that wait.
+const waitingBytes = slotCount
+
+type counts [slotCount + 1]int64
+
+// waits reports whether tasks in s wait to be run, now or some day.
+func (s slot) waits() bool { return s < slotInProgress || s == slotFailed }
+
+// count adds n tasks like t.
+func (c *counts) count(t *task.Task, n int64) {
+	s := slotOf(t)
+	c[s] += n
+	if s.waits() {
+		c[waitingBytes] += n * int64(t.PayloadSize)
+	}
+}
 
 func slotOf(t *task.Task) slot {
 	if t.Status != task.Pending {
@@ -63,6 +78,7 @@ func (c *counts) row() *recordpb.Counts {
 		Ready: uint64(c[slotReady]), Scheduled: uint64(c[slotScheduled]), Blocked: uint64(c[slotBlocked]),
 		InProgress: uint64(c[slotInProgress]), Completed: uint64(c[slotCompleted]), Failed: uint64(c[slotFailed]),
 		DeadLetter: uint64(c[slotDeadLetter]), Cancelled: uint64(c[slotCancelled]),
+		WaitingBytes: uint64(c[waitingBytes]),
 	}
 }
 
@@ -86,7 +102,7 @@ func countsOf(value []byte) (c counts, err error) {
 	}
 	return counts{
 		int64(r.Ready), int64(r.Scheduled), int64(r.Blocked), int64(r.InProgress),
-		int64(r.Completed), int64(r.Failed), int64(r.DeadLetter), int64(r.Cancelled),
+		int64(r.Completed), int64(r.Failed), int64(r.DeadLetter), int64(r.Cancelled), int64(r.WaitingBytes),
 	}, nil
 }
 
@@ -110,14 +126,15 @@ func (c *counts) queueCounts(p Pair) task.QueueCounts {
 // pairState is what memory holds of one pair that has tasks.
 type pairState struct {
 	pair   Pair
-	counts counts // committed; guarded by database.mu, written only by the open batch, as is floor
+	queue  *queueState
+	counts counts // committed; guarded by database.mu, written only by the open batch, as are floor and first
 	floor  place  // no committed ready task of the pair has a place before it
+	first  int64  // since when the first ready task waits, in microseconds; 0 if not known
 	head   head   // the open batch's, as is all below
 
 	counted int     // entries of head that database.headEntries knows of
 	touched bool    // in batch.pairs
-	ready   int64   // ready tasks more than committed, as the batch stands
-	delta   counts  // what the commit adds
+	delta   counts  // what the batch adds, as it stands
 	added   []ready // a heap of tasks that the batch made ready; some of them may not be so any more
 	skipped int     // entries at the front of head that the batch has taken
 }
@@ -133,10 +150,17 @@ func (d *database) pairsCopy() map[Pair]counts {
 	return out
 }
 
+// add counts n tasks like t into what the batch adds.
+func (p *pairState) add(t *task.Task, n int64) {
+	p.delta.count(t, n)
+	p.queue.delta.count(t, n)
+}
+
 // queueState is the pairs of one queue, by type.
 type queueState struct {
-	pairs []*pairState
-	ready int64 // committed, of all pairs
+	pairs  []*pairState
+	counts counts // committed, of all pairs
+	delta  counts // the open batch's: what it adds to all pairs
 }
 
 // pairTable finds pairs. database.mu guards it; the open batch, its only writer, reads without.
@@ -158,7 +182,8 @@ func (t *pairTable) insert(p *pairState) {
 	}
 	i, _ := q.find(p.pair.Type)
 	q.pairs = slices.Insert(q.pairs, i, p)
-	q.ready += p.counts[slotReady]
+	p.queue = q
+	q.counts.add(&p.counts)
 }
 
 // remove forgets a pair whose counts are all zero.
@@ -176,7 +201,7 @@ func (t *pairTable) remove(p *pairState) {
 // fold adds d to the committed counts of p.
 func (t *pairTable) fold(p *pairState, d *counts) {
 	p.counts.add(d)
-	t.queues[p.pair.Queue].ready += d[slotReady]
+	p.queue.counts.add(d)
 }
 
 func (q *queueState) find(typ string) (int, bool) {

@@ -172,7 +172,7 @@ func (s *Store) HasReady(queues, types []string) bool {
 	defer d.mu.RUnlock()
 	for _, queue := range queues {
 		q := d.pairs.queues[queue]
-		if q == nil || q.ready == 0 {
+		if q == nil || q.counts[slotReady] == 0 {
 			continue
 		}
 		if len(types) == 0 {

@@ -13,15 +13,15 @@ func (b *Batch) ReadyPairs(queue string) []Pair {
 	}
 	var out []Pair
 	for _, p := range q.pairs {
-		if p.counts[slotReady]+p.ready > 0 {
+		if p.counts[slotReady]+p.delta[slotReady] > 0 {
 			out = append(out, p.pair)
 		}
 	}
 	return out
 }
 
-// FirstReady returns the claimable task that comes first over all pairs, and the size of its payload; ok is false if
-// there is none. Put the task in another status before asking for the next.
+// FirstReady returns the claimable task that comes first over all pairs (goesBefore), and the size of its payload; ok is
+// false if there is none. Put the task in another status before asking for the next.
 func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err error) {
 	if b.err != nil {
 		return id, 0, false, b.err
@@ -30,7 +30,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 	var of *pairState
 	for i := range pairs {
 		p := b.d.pairs.byPair[pairs[i]]
-		if p == nil || p.counts[slotReady]+p.ready <= 0 {
+		if p == nil || p.counts[slotReady]+p.delta[slotReady] <= 0 {
 			continue
 		}
 		r, err := b.first(p)
@@ -38,7 +38,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 			b.fail(err)
 			return id, 0, false, err
 		}
-		if r != nil && (best == nil || r.place.before(&best.place)) {
+		if r != nil && (best == nil || r.goesBefore(best, b.time)) {
 			best, of = r, p
 		}
 	}
@@ -46,15 +46,11 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 		return id, 0, false, nil
 	}
 	id, size = best.place.id(), best.size
-	c := &b.list[b.touch(id)]
-	if !c.loaded {
+	if c := &b.list[b.touch(id)]; !c.loaded {
 		c.status = task.Pending // saves a read when the task is loaded
 		if h := of.head.entries; of.skipped < len(h) && best == &h[of.skipped] && !b.d.cache.has(id) {
 			b.d.readAhead(h[of.skipped:])
 		}
-	}
-	if c.dirty {
-		size = c.now.PayloadSize // an id that was taken back may stand there from before, with another payload
 	}
 	return id, size, true, nil
 }
@@ -62,7 +58,7 @@ func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err 
 // first returns the first ready task of a pair, good until the batch changes; nil if there is none.
 func (b *Batch) first(p *pairState) (*ready, error) {
 	b.touchPair(p)
-	for len(p.added) > 0 && !b.standsAdded(p, &p.added[0].place) {
+	for len(p.added) > 0 && !b.standsAdded(p, &p.added[0]) {
 		p.added = pop(p.added)
 	}
 	r, err := b.firstCommitted(p)
@@ -103,8 +99,8 @@ func (b *Batch) stands(at *place) bool {
 	return !c.dirty || c.ready && c.place == *at
 }
 
-// standsAdded reports whether the task that the batch put at a place of p is still ready there.
-func (b *Batch) standsAdded(p *pairState, at *place) bool {
-	c := &b.list[b.at[at.id()]]
-	return c.dirty && c.ready && c.pair == p && c.place == *at
+// standsAdded reports whether a task that the batch put into p is still ready as it was then.
+func (b *Batch) standsAdded(p *pairState, r *ready) bool {
+	c := &b.list[b.at[r.place.id()]]
+	return c.dirty && c.ready && c.pair == p && readyOf(c.now, c.place) == *r
 }

@@ -31,6 +31,7 @@ func encodeRecord(r *recordpb.Record, t *task.Task) {
 		WaitingFor: t.WaitingFor, OnDependencyFailure: uint32(t.OnDependencyFailure), UniqueKey: t.UniqueKey,
 		ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
 		CancelRequested: t.CancelRequested, Seq: t.Seq, Hash: t.Hash[:],
+		AgingSeconds: agingSeconds(t),
 	}
 	if t.Queue != task.DefaultQueue {
 		r.Queue = t.Queue
@@ -117,6 +118,7 @@ func taskOf(r *recordpb.Record) (*task.Task, error) {
 		OnDependencyFailure: task.DependencyPolicy(r.OnDependencyFailure), UniqueKey: r.UniqueKey,
 		ExpiresAt: moment(r.ExpiresAtUs), Retention: duration(r.RetentionUs), DeleteAt: moment(r.DeleteAtUs),
 		CancelRequested: r.CancelRequested, Seq: r.Seq, Hash: [16]byte(r.Hash),
+		Aging: time.Duration(r.AgingSeconds) * time.Second,
 	}
 	if t.Queue == "" {
 		t.Queue = task.DefaultQueue
@@ -195,6 +197,8 @@ func checkRecord(r *recordpb.Record) error {
 func hasUnknown(m interface{ ProtoReflect() protoreflect.Message }) bool {
 	return len(m.ProtoReflect().GetUnknown()) > 0
 }
+
+func agingSeconds(t *task.Task) uint32 { return uint32(t.Aging / time.Second) }
 
 func micros(t time.Time) int64 {
 	if t.IsZero() {

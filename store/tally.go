@@ -25,7 +25,7 @@ func (v *verifier) tallyRecord(t *task.Task) error {
 	if v.counted[pair] == nil {
 		v.counted[pair] = &counts{}
 	}
-	v.counted[pair][slotOf(t)]++
+	v.counted[pair].count(t, 1)
 	if t.Seq > v.seq || t.LeaseID > v.seq {
 		v.damage("task %s has seq %d and lease %d above the counter %d", t.ID, t.Seq, t.LeaseID, v.seq)
 	}

@@ -42,6 +42,8 @@ var (
 	ErrBusy = errors.New("busy")
 	// ErrDiskFull: a disk of the cluster is nearly full; nothing took effect. Only submits are refused for that.
 	ErrDiskFull = errors.New("disk nearly full")
+	// ErrQueueFull: a limit of the queue's depth or bytes is reached; nothing took effect; try again later.
+	ErrQueueFull = errors.New("queue full")
 	// ErrTimeout: the time given for the request ran out before it took effect.
 	ErrTimeout = errors.New("timed out")
 	// ErrShutdown: the node is going down; nothing took effect.

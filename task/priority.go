@@ -37,13 +37,22 @@ func (t Tier) String() string {
 	return "high"
 }
 
-// Compare orders two tasks as claims take them: higher priority first, then earlier scheduled, then submitted first.
+// Compare orders two tasks of one queue and type as claims take them: higher priority first, then earlier scheduled, then
+// submitted first. Behind those of strict order come those that age, by their scheduled time less priority times Aging.
 // It returns -1 when a comes first.
 func Compare(a, b *Task) int {
 	return cmp.Or(
-		cmp.Compare(b.Priority, a.Priority),
+		cmp.Compare(min(a.Aging, 1), min(b.Aging, 1)),
+		cmp.Compare(a.order(), b.order()),
 		a.ScheduledAt.Compare(b.ScheduledAt),
 		cmp.Compare(a.Seq, b.Seq),
 		bytes.Compare(a.ID[:], b.ID[:]),
 	)
+}
+
+func (t *Task) order() int64 {
+	if t.Aging == 0 {
+		return -int64(t.Priority)
+	}
+	return t.ScheduledAt.UnixMicro() - int64(t.Priority)*t.Aging.Microseconds()
 }

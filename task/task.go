@@ -44,7 +44,8 @@ type Task struct {
 	Progress            Progress
 	History             []Attempt
 	LastLease           LastLease
-	CancelRequested     bool // running, and someone asked to cancel it
+	CancelRequested     bool          // running, and someone asked to cancel it
+	Aging               time.Duration // gains one priority for each of it that it waits, in whole seconds; 0 for strict order
 	UpdatedAt           time.Time
 	Seq                 uint64   // submit order over the whole cluster
 	Hash                [16]byte // content hash of the Spec

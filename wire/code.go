@@ -44,6 +44,7 @@ var codes = [...]codeRow{
 	{23, "timeout", task.ErrTimeout, true},
 	{24, "shutdown", task.ErrShutdown, true},
 	{26, "disk_full", task.ErrDiskFull, true},
+	{27, "queue_full", task.ErrQueueFull, true},
 	{1, "invalid", task.ErrInvalid, false},
 	{30, "internal", task.ErrInternal, false},
 }

@@ -23,6 +23,7 @@ var sentinels = map[string]error{
 	"ErrAborted": task.ErrAborted, "ErrStaleLease": task.ErrStaleLease, "ErrTransition": task.ErrTransition,
 	"ErrNotLeader": task.ErrNotLeader, "ErrNoLeader": task.ErrNoLeader, "ErrUnknownOutcome": task.ErrUnknownOutcome,
 	"ErrBusy": task.ErrBusy, "ErrTimeout": task.ErrTimeout, "ErrShutdown": task.ErrShutdown, "ErrDiskFull": task.ErrDiskFull,
+	"ErrQueueFull":  task.ErrQueueFull,
 	"ErrNotAllowed": task.ErrNotAllowed, "ErrInternal": task.ErrInternal,
 }
 
@@ -71,7 +72,7 @@ func TestEverySentinel(t *testing.T) {
 
 func TestRetryable(t *testing.T) {
 	want := map[error]bool{task.ErrNotLeader: true, task.ErrNoLeader: true, task.ErrBusy: true, task.ErrTimeout: true,
-		task.ErrShutdown: true, task.ErrDiskFull: true}
+		task.ErrShutdown: true, task.ErrDiskFull: true, task.ErrQueueFull: true}
 	for name, sentinel := range sentinels {
 		if Retryable(fmt.Errorf("x: %w", sentinel)) != want[sentinel] {
 			t.Errorf("%s: retryable %v", name, Retryable(sentinel))

@@ -49,6 +49,7 @@ var exits = [...]struct {
 	{task.ErrUnknownOutcome, exitUnavailable},
 	{task.ErrBusy, exitUnavailable},
 	{task.ErrDiskFull, exitUnavailable},
+	{task.ErrQueueFull, exitUnavailable},
 	{task.ErrShutdown, exitUnavailable},
 	{task.ErrTimeout, exitTimeout},
 	{context.DeadlineExceeded, exitTimeout},

@@ -1127,6 +1127,177 @@ func (x *SetDispatch) GetPaused() bool {
 	return false
 }
 
+// Rate is none if its count is 0.
+type Rate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	PerUs         int64                  `protobuf:"varint,2,opt,name=per_us,json=perUs,proto3" json:"per_us,omitempty"`
+	Burst         uint32                 `protobuf:"varint,3,opt,name=burst,proto3" json:"burst,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rate) Reset() {
+	*x = Rate{}
+	mi := &file_command_proto_msgTypes[17]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rate) ProtoMessage() {}
+
+func (x *Rate) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[17]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rate.ProtoReflect.Descriptor instead.
+func (*Rate) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{17}
+}
+
+func (x *Rate) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Rate) GetPerUs() int64 {
+	if x != nil {
+		return x.PerUs
+	}
+	return 0
+}
+
+func (x *Rate) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+// SetQueue changes the settings that are present, of a queue or of a type in it; a zero limit is none. It is also how
+// settings are kept.
+type SetQueue struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Paused        *bool                  `protobuf:"varint,3,opt,name=paused,proto3,oneof" json:"paused,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Concurrency   *uint32                `protobuf:"varint,5,opt,name=concurrency,proto3,oneof" json:"concurrency,omitempty"`
+	Rate          *Rate                  `protobuf:"bytes,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	Depth         *uint64                `protobuf:"varint,7,opt,name=depth,proto3,oneof" json:"depth,omitempty"`
+	Bytes         *uint64                `protobuf:"varint,8,opt,name=bytes,proto3,oneof" json:"bytes,omitempty"`
+	AgingUs       *int64                 `protobuf:"varint,9,opt,name=aging_us,json=agingUs,proto3,oneof" json:"aging_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetQueue) Reset() {
+	*x = SetQueue{}
+	mi := &file_command_proto_msgTypes[18]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetQueue) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetQueue) ProtoMessage() {}
+
+func (x *SetQueue) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[18]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetQueue.ProtoReflect.Descriptor instead.
+func (*SetQueue) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{18}
+}
+
+func (x *SetQueue) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *SetQueue) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SetQueue) GetPaused() bool {
+	if x != nil && x.Paused != nil {
+		return *x.Paused
+	}
+	return false
+}
+
+func (x *SetQueue) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SetQueue) GetConcurrency() uint32 {
+	if x != nil && x.Concurrency != nil {
+		return *x.Concurrency
+	}
+	return 0
+}
+
+func (x *SetQueue) GetRate() *Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
+func (x *SetQueue) GetDepth() uint64 {
+	if x != nil && x.Depth != nil {
+		return *x.Depth
+	}
+	return 0
+}
+
+func (x *SetQueue) GetBytes() uint64 {
+	if x != nil && x.Bytes != nil {
+		return *x.Bytes
+	}
+	return 0
+}
+
+func (x *SetQueue) GetAgingUs() int64 {
+	if x != nil && x.AgingUs != nil {
+		return *x.AgingUs
+	}
+	return 0
+}
+
 // Version 2.
 type Requeue struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -1138,7 +1309,7 @@ type Requeue struct {
 
 func (x *Requeue) Reset() {
 	*x = Requeue{}
-	mi := &file_command_proto_msgTypes[17]
+	mi := &file_command_proto_msgTypes[19]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1150,7 +1321,7 @@ func (x *Requeue) String() string {
 func (*Requeue) ProtoMessage() {}
 
 func (x *Requeue) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[17]
+	mi := &file_command_proto_msgTypes[19]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1163,7 +1334,7 @@ func (x *Requeue) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Requeue.ProtoReflect.Descriptor instead.
 func (*Requeue) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{17}
+	return file_command_proto_rawDescGZIP(), []int{19}
 }
 
 func (x *Requeue) GetAfter() []byte {
@@ -1194,7 +1365,7 @@ type SetRetention struct {
 
 func (x *SetRetention) Reset() {
 	*x = SetRetention{}
-	mi := &file_command_proto_msgTypes[18]
+	mi := &file_command_proto_msgTypes[20]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1206,7 +1377,7 @@ func (x *SetRetention) String() string {
 func (*SetRetention) ProtoMessage() {}
 
 func (x *SetRetention) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[18]
+	mi := &file_command_proto_msgTypes[20]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1219,7 +1390,7 @@ func (x *SetRetention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetRetention.ProtoReflect.Descriptor instead.
 func (*SetRetention) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{18}
+	return file_command_proto_rawDescGZIP(), []int{20}
 }
 
 func (x *SetRetention) GetType() string {
@@ -1260,7 +1431,7 @@ type Reap struct {
 
 func (x *Reap) Reset() {
 	*x = Reap{}
-	mi := &file_command_proto_msgTypes[19]
+	mi := &file_command_proto_msgTypes[21]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -1272,7 +1443,7 @@ func (x *Reap) String() string {
 func (*Reap) ProtoMessage() {}
 
 func (x *Reap) ProtoReflect() protoreflect.Message {
-	mi := &file_command_proto_msgTypes[19]
+	mi := &file_command_proto_msgTypes[21]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -1285,7 +1456,7 @@ func (x *Reap) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Reap.ProtoReflect.Descriptor instead.
 func (*Reap) Descriptor() ([]byte, []int) {
-	return file_command_proto_rawDescGZIP(), []int{19}
+	return file_command_proto_rawDescGZIP(), []int{21}
 }
 
 func (x *Reap) GetMax() uint32 {
@@ -1392,7 +1563,26 @@ const file_command_proto_rawDesc = "" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\"\x06\n" +
 	"\x04Mark\"%\n" +
 	"\vSetDispatch\x12\x16\n" +
-	"\x06paused\x18\x01 \x01(\bR\x06paused\"1\n" +
+	"\x06paused\x18\x01 \x01(\bR\x06paused\"I\n" +
+	"\x04Rate\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12\x15\n" +
+	"\x06per_us\x18\x02 \x01(\x03R\x05perUs\x12\x14\n" +
+	"\x05burst\x18\x03 \x01(\rR\x05burst\"\xce\x02\n" +
+	"\bSetQueue\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1b\n" +
+	"\x06paused\x18\x03 \x01(\bH\x00R\x06paused\x88\x01\x01\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12%\n" +
+	"\vconcurrency\x18\x05 \x01(\rH\x01R\vconcurrency\x88\x01\x01\x12*\n" +
+	"\x04rate\x18\x06 \x01(\v2\x16.haiku.command.v1.RateR\x04rate\x12\x19\n" +
+	"\x05depth\x18\a \x01(\x04H\x02R\x05depth\x88\x01\x01\x12\x19\n" +
+	"\x05bytes\x18\b \x01(\x04H\x03R\x05bytes\x88\x01\x01\x12\x1e\n" +
+	"\baging_us\x18\t \x01(\x03H\x04R\aagingUs\x88\x01\x01B\t\n" +
+	"\a_pausedB\x0e\n" +
+	"\f_concurrencyB\b\n" +
+	"\x06_depthB\b\n" +
+	"\x06_bytesB\v\n" +
+	"\t_aging_us\"1\n" +
 	"\aRequeue\x12\x14\n" +
 	"\x05after\x18\x01 \x01(\fR\x05after\x12\x10\n" +
 	"\x03max\x18\x02 \x01(\rR\x03max\"\x8e\x01\n" +
@@ -1417,7 +1607,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 20)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),       // 0: haiku.command.v1.Header
 	(*Spec)(nil),         // 1: haiku.command.v1.Spec
@@ -1436,23 +1626,26 @@ var file_command_proto_goTypes = []any{
 	(*Found)(nil),        // 14: haiku.command.v1.Found
 	(*Mark)(nil),         // 15: haiku.command.v1.Mark
 	(*SetDispatch)(nil),  // 16: haiku.command.v1.SetDispatch
-	(*Requeue)(nil),      // 17: haiku.command.v1.Requeue
-	(*SetRetention)(nil), // 18: haiku.command.v1.SetRetention
-	(*Reap)(nil),         // 19: haiku.command.v1.Reap
+	(*Rate)(nil),         // 17: haiku.command.v1.Rate
+	(*SetQueue)(nil),     // 18: haiku.command.v1.SetQueue
+	(*Requeue)(nil),      // 19: haiku.command.v1.Requeue
+	(*SetRetention)(nil), // 20: haiku.command.v1.SetRetention
+	(*Reap)(nil),         // 21: haiku.command.v1.Reap
 }
 var file_command_proto_depIdxs = []int32{
-	0, // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
-	1, // 1: haiku.command.v1.Submit.specs:type_name -> haiku.command.v1.Spec
-	2, // 2: haiku.command.v1.Outcome.submit:type_name -> haiku.command.v1.Submit
-	5, // 3: haiku.command.v1.Outcome.progress:type_name -> haiku.command.v1.Progress
-	4, // 4: haiku.command.v1.Finish.outcomes:type_name -> haiku.command.v1.Outcome
-	9, // 5: haiku.command.v1.Release.ended:type_name -> haiku.command.v1.Ended
-	5, // 6: haiku.command.v1.Ended.progress:type_name -> haiku.command.v1.Progress
-	7, // [7:7] is the sub-list for method output_type
-	7, // [7:7] is the sub-list for method input_type
-	7, // [7:7] is the sub-list for extension type_name
-	7, // [7:7] is the sub-list for extension extendee
-	0, // [0:7] is the sub-list for field type_name
+	0,  // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
+	1,  // 1: haiku.command.v1.Submit.specs:type_name -> haiku.command.v1.Spec
+	2,  // 2: haiku.command.v1.Outcome.submit:type_name -> haiku.command.v1.Submit
+	5,  // 3: haiku.command.v1.Outcome.progress:type_name -> haiku.command.v1.Progress
+	4,  // 4: haiku.command.v1.Finish.outcomes:type_name -> haiku.command.v1.Outcome
+	9,  // 5: haiku.command.v1.Release.ended:type_name -> haiku.command.v1.Ended
+	5,  // 6: haiku.command.v1.Ended.progress:type_name -> haiku.command.v1.Progress
+	17, // 7: haiku.command.v1.SetQueue.rate:type_name -> haiku.command.v1.Rate
+	8,  // [8:8] is the sub-list for method output_type
+	8,  // [8:8] is the sub-list for method input_type
+	8,  // [8:8] is the sub-list for extension type_name
+	8,  // [8:8] is the sub-list for extension extendee
+	0,  // [0:8] is the sub-list for field type_name
 }
 
 func init() { file_command_proto_init() }
@@ -1461,13 +1654,14 @@ func file_command_proto_init() {
 		return
 	}
 	file_command_proto_msgTypes[1].OneofWrappers = []any{}
+	file_command_proto_msgTypes[18].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   20,
+			NumMessages:   22,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

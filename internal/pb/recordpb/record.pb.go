@@ -393,6 +393,7 @@ type Record struct {
 	Seq                 uint64                 `protobuf:"varint,37,opt,name=seq,proto3" json:"seq,omitempty"`
 	Hash                []byte                 `protobuf:"bytes,38,opt,name=hash,proto3" json:"hash,omitempty"`
 	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"`
+	AgingSeconds        uint32                 `protobuf:"varint,60,opt,name=aging_seconds,json=agingSeconds,proto3" json:"aging_seconds,omitempty"` // 0: strict order
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -700,6 +701,13 @@ func (x *Record) GetDeleteAtUs() int64 {
 	return 0
 }
 
+func (x *Record) GetAgingSeconds() uint32 {
+	if x != nil {
+		return x.AgingSeconds
+	}
+	return 0
+}
+
 // Counts are the tasks of one (queue, type) pair.
 type Counts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -711,6 +719,7 @@ type Counts struct {
 	Failed        uint64                 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
 	DeadLetter    uint64                 `protobuf:"varint,7,opt,name=dead_letter,json=deadLetter,proto3" json:"dead_letter,omitempty"`
 	Cancelled     uint64                 `protobuf:"varint,8,opt,name=cancelled,proto3" json:"cancelled,omitempty"`
+	WaitingBytes  uint64                 `protobuf:"varint,9,opt,name=waiting_bytes,json=waitingBytes,proto3" json:"waiting_bytes,omitempty"` // payload bytes of those that are ready, scheduled, blocked or failed
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -801,6 +810,13 @@ func (x *Counts) GetCancelled() uint64 {
 	return 0
 }
 
+func (x *Counts) GetWaitingBytes() uint64 {
+	if x != nil {
+		return x.WaitingBytes
+	}
+	return 0
+}
+
 var File_record_proto protoreflect.FileDescriptor
 
 const file_record_proto_rawDesc = "" +
@@ -829,7 +845,7 @@ const file_record_proto_rawDesc = "" +
 	"\tLastLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xd9\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xfe\n" +
 	"\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
@@ -880,7 +896,8 @@ const file_record_proto_rawDesc = "" +
 	"\x03seq\x18% \x01(\x04R\x03seq\x12\x12\n" +
 	"\x04hash\x18& \x01(\fR\x04hash\x12 \n" +
 	"\fdelete_at_us\x18' \x01(\x03R\n" +
-	"deleteAtUs\"\xec\x01\n" +
+	"deleteAtUs\x12#\n" +
+	"\raging_seconds\x18< \x01(\rR\fagingSeconds\"\x91\x02\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x04R\x05ready\x12\x1c\n" +
 	"\tscheduled\x18\x02 \x01(\x04R\tscheduled\x12\x18\n" +
@@ -891,7 +908,8 @@ const file_record_proto_rawDesc = "" +
 	"\x06failed\x18\x06 \x01(\x04R\x06failed\x12\x1f\n" +
 	"\vdead_letter\x18\a \x01(\x04R\n" +
 	"deadLetter\x12\x1c\n" +
-	"\tcancelled\x18\b \x01(\x04R\tcancelledB3Z1github.com/haiku-queue/haiku/internal/pb/recordpbb\x06proto3"
+	"\tcancelled\x18\b \x01(\x04R\tcancelled\x12#\n" +
+	"\rwaiting_bytes\x18\t \x01(\x04R\fwaitingBytesB3Z1github.com/haiku-queue/haiku/internal/pb/recordpbb\x06proto3"
 
 var (
 	file_record_proto_rawDescOnce sync.Once

@@ -317,6 +317,13 @@ func (m *Record) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.AgingSeconds != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.AgingSeconds))
+		i--
+		dAtA[i] = 0x3
+		i--
+		dAtA[i] = 0xe0
+	}
 	if m.DeleteAtUs != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.DeleteAtUs))
 		i--
@@ -649,6 +656,11 @@ func (m *Counts) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.WaitingBytes != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.WaitingBytes))
+		i--
+		dAtA[i] = 0x48
+	}
 	if m.Cancelled != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.Cancelled))
 		i--
@@ -946,6 +958,9 @@ func (m *Record) SizeVT() (n int) {
 	if m.DeleteAtUs != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.DeleteAtUs))
 	}
+	if m.AgingSeconds != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.AgingSeconds))
+	}
 	n += len(m.unknownFields)
 	return n
 }
@@ -979,6 +994,9 @@ func (m *Counts) SizeVT() (n int) {
 	}
 	if m.Cancelled != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.Cancelled))
+	}
+	if m.WaitingBytes != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.WaitingBytes))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2681,6 +2699,25 @@ func (m *Record) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 60:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field AgingSeconds", wireType)
+			}
+			m.AgingSeconds = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.AgingSeconds |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
@@ -2880,6 +2917,25 @@ func (m *Counts) UnmarshalVT(dAtA []byte) error {
 				b := dAtA[iNdEx]
 				iNdEx++
 				m.Cancelled |= uint64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 9:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field WaitingBytes", wireType)
+			}
+			m.WaitingBytes = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.WaitingBytes |= uint64(b&0x7F) << shift
 				if b < 0x80 {
 					break
 				}
