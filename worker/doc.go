@@ -16,5 +16,5 @@
 // ends. A result is reported until it is answered. At most one claim is under way, and never for more tasks than there
 // are free places.
 //
-// Handle is to be called before Run, Run once. Handlers are called from many goroutines at once.
+// Handle and Use are to be called before Run, Run once. Handlers are called from many goroutines at once.
 package worker

@@ -98,6 +98,11 @@ func Enqueue(ctx context.Context, spec task.Spec) (task.ID, error) {
 // maxStack bounds the stack in the error of a handler that panicked.
 const maxStack = 8 << 10
 
+// recovered makes an error of a handler's panic.
+func recovered(h Handler) Handler {
+	return func(ctx context.Context, t *task.Task) ([]byte, error) { return call(ctx, h, t) }
+}
+
 // call runs a handler. A panic becomes an error.
 func call(ctx context.Context, h Handler, t *task.Task) (result []byte, err error) {
 	defer func() {

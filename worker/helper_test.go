@@ -36,8 +36,8 @@ func start(t *testing.T, cfg Config, h Handler) *bench {
 	return startAt(t, fakenode.Start(t), cfg, h)
 }
 
-// startAt is start with a node that the test has made.
-func startAt(t *testing.T, n *fakenode.Node, cfg Config, h Handler) *bench {
+// startAt is start with a node that the test has made, and with something around the handler.
+func startAt(t *testing.T, n *fakenode.Node, cfg Config, h Handler, around ...func(Handler) Handler) *bench {
 	t.Helper()
 	n.Handle(wire.Heartbeat, confirm)
 	b := &bench{t: t, n: n, done: make(chan error, 1)}
@@ -56,6 +56,9 @@ func startAt(t *testing.T, n *fakenode.Node, cfg Config, h Handler) *bench {
 		t.Fatal(err)
 	}
 	w.HandleAny(h)
+	for _, wrap := range around {
+		w.Use(wrap)
+	}
 	ctx, cancel := context.WithCancel(context.Background())
 	b.stop = cancel
 	t.Cleanup(cancel)

@@ -76,7 +76,7 @@ func (l *lease) work(h Handler) {
 		l.r.running--
 		l.r.settle(l, o)
 	}()
-	result, err = call(l.ctx, h, l.task)
+	result, err = h(l.ctx, l.task)
 }
 
 // settle takes the outcome of a lease, with mu held.

@@ -19,7 +19,8 @@ type Worker struct {
 
 	mu       sync.Mutex
 	handlers map[string]Handler // by type; "" for all others
-	wrong    []error            // what Handle was told that cannot be
+	around   []func(Handler) Handler
+	wrong    []error // what Handle and Use were told that cannot be
 	started  bool
 }
 
@@ -45,6 +46,20 @@ func (w *Worker) Handle(typ string, h Handler) {
 // HandleAny has h run the tasks of every type that has no handler of its own. The worker then claims all types.
 func (w *Worker) HandleAny(h Handler) { w.register("", h) }
 
+// Use puts something around every handler, whatever the type and whether it was registered before or after: wrap gets
+// the next handler inwards and returns one that calls it, or does not. What was given first is outermost: it sees a task
+// first and its outcome last. A panic of the handler reaches wrap's as an error. What is wrong, Run says.
+func (w *Worker) Use(wrap func(next Handler) Handler) {
+	w.mu.Lock()
+	if wrap != nil && !w.started {
+		w.around = append(w.around, wrap)
+		w.mu.Unlock()
+		return
+	}
+	w.mu.Unlock()
+	w.refuse(fmt.Errorf("%w: what Use was given is nil or comes after Run", task.ErrInvalid))
+}
+
 func (w *Worker) register(typ string, h Handler) {
 	w.mu.Lock()
 	_, twice := w.handlers[typ]
@@ -64,7 +79,7 @@ func (w *Worker) refuse(err error) {
 	w.wrong = append(w.wrong, err)
 }
 
-// begin closes the list of handlers.
+// begin closes the list of handlers and puts around each what Use was given.
 func (w *Worker) begin() error {
 	w.mu.Lock()
 	defer w.mu.Unlock()
@@ -77,6 +92,15 @@ func (w *Worker) begin() error {
 		return fmt.Errorf("%w: the worker has no handler", task.ErrInvalid)
 	}
 	w.started = true
+	for typ, h := range w.handlers {
+		h = recovered(h)
+		for _, wrap := range slices.Backward(w.around) {
+			if h = wrap(h); h == nil {
+				return fmt.Errorf("%w: what Use was given returned no handler", task.ErrInvalid)
+			}
+		}
+		w.handlers[typ] = recovered(h)
+	}
 	return nil
 }
 

@@ -34,12 +34,14 @@ func TestConfig(t *testing.T) {
 
 func TestHandlersAreChecked(t *testing.T) {
 	for name, register := range map[string]func(*Worker){
-		"none":      func(*Worker) {},
-		"no type":   func(w *Worker) { w.Handle("", echo) },
-		"bad type":  func(w *Worker) { w.Handle("\n", echo) },
-		"nil":       func(w *Worker) { w.Handle("t", nil) },
-		"twice":     func(w *Worker) { w.Handle("t", echo); w.Handle("t", echo) },
-		"any twice": func(w *Worker) { w.HandleAny(echo); w.HandleAny(echo) },
+		"none":              func(*Worker) {},
+		"no type":           func(w *Worker) { w.Handle("", echo) },
+		"bad type":          func(w *Worker) { w.Handle("\n", echo) },
+		"nil":               func(w *Worker) { w.Handle("t", nil) },
+		"twice":             func(w *Worker) { w.Handle("t", echo); w.Handle("t", echo) },
+		"any twice":         func(w *Worker) { w.HandleAny(echo); w.HandleAny(echo) },
+		"nothing around":    func(w *Worker) { w.HandleAny(echo); w.Use(nil) },
+		"nothing comes out": func(w *Worker) { w.HandleAny(echo); w.Use(func(Handler) Handler { return nil }) },
 	} {
 		w, err := New(nil, Config{})
 		if err != nil {
