@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 )
 
 // wrote is what some step of many tasks' lives wrote.
@@ -16,11 +15,11 @@ func measureBytes(o *options) error {
 	for _, c := range []struct{ payload, tasks, batch int }{
 		{smallBytes, o.scaled(400_000, 4_000), 16}, {1 << 20, o.scaled(1_000, 48), 1},
 	} {
-		steps, err := stepwise(filepath.Join(o.dir, fmt.Sprint("steps", c.payload)), c.payload, c.tasks, c.batch)
+		steps, err := stepwise(o, c.payload, c.tasks, c.batch)
 		if err != nil {
 			return err
 		}
-		at, err := atOnce(filepath.Join(o.dir, fmt.Sprint("once", c.payload)), c.payload, c.tasks, c.batch)
+		at, err := atOnce(o, c.payload, c.tasks, c.batch)
 		if err != nil {
 			return err
 		}
@@ -36,8 +35,8 @@ func measureBytes(o *options) error {
 }
 
 // stepwise takes all tasks through one step before the next, and counts each step until it is in files, compacted.
-func stepwise(dir string, payload, tasks, batch int) (out [3]wrote, err error) {
-	q, err := openQueue(dir, payload)
+func stepwise(o *options, payload, tasks, batch int) (out [3]wrote, err error) {
+	q, err := openQueue(o, fmt.Sprint("steps", payload), payload)
 	if err != nil {
 		return out, err
 	}
@@ -60,8 +59,8 @@ func stepwise(dir string, payload, tasks, batch int) (out [3]wrote, err error) {
 }
 
 // atOnce takes each batch through its whole life before the next.
-func atOnce(dir string, payload, tasks, batch int) (out wrote, err error) {
-	q, err := openQueue(dir, payload)
+func atOnce(o *options, payload, tasks, batch int) (out wrote, err error) {
+	q, err := openQueue(o, fmt.Sprint("once", payload), payload)
 	if err != nil {
 		return out, err
 	}

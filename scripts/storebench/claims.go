@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"slices"
 	"time"
 )
@@ -29,7 +28,7 @@ type claimCost struct {
 // measureClaims fills one queue in steps, measures claims at each depth, then runs the queue down by claims and results
 // and measures again.
 func measureClaims(o *options) error {
-	q, err := openQueue(filepath.Join(o.dir, "claims"), smallBytes)
+	q, err := openQueue(o, "claims", smallBytes)
 	if err != nil {
 		return err
 	}

@@ -2,7 +2,6 @@ package main
 
 import (
 	"fmt"
-	"path/filepath"
 	"runtime"
 	"time"
 )
@@ -20,11 +19,11 @@ type stepCost struct {
 
 // measureCycle measures submit, claim and complete for several sizes of a batch.
 func measureCycle(o *options) error {
-	rows := [][]string{{"tasks a commit, step", "ns a task", "of it CPU", "keys put", "keys deleted", "ns a key", "allocations a task", "commits/s", "tasks/s"}}
+	rows := [][]string{{"tasks a commit, step", "CPU, ns a task", "keys put", "keys deleted", "CPU, ns a key", "allocations a task", "time, ns a task", "commits/s", "tasks/s"}}
 	names := [3]string{"submit", "claim", "complete"}
 	for _, batch := range []int{1, 16, 256} {
 		blocks := o.scaled(20, 1)
-		costs, err := cycle(filepath.Join(o.dir, fmt.Sprint("cycle", batch)), batch, blocks)
+		costs, err := cycle(o, batch, blocks)
 		if err != nil {
 			return err
 		}
@@ -44,16 +43,16 @@ func measureCycle(o *options) error {
 }
 
 func (c *stepCost) cells(name string, tasks uint64) []string {
-	ns := uint64(c.took.Nanoseconds())
+	cpu := uint64(c.cpu.Nanoseconds())
 	return []string{
-		name, number(ns / tasks), number(uint64(c.cpu.Nanoseconds()) / tasks), fmt.Sprintf("%.2f", float64(c.puts)/float64(tasks)), fmt.Sprintf("%.2f", float64(c.deletes)/float64(tasks)),
-		number(ns / (c.puts + c.deletes)), fmt.Sprintf("%.1f", float64(c.allocs)/float64(tasks)),
+		name, number(cpu / tasks), fmt.Sprintf("%.2f", float64(c.puts)/float64(tasks)), fmt.Sprintf("%.2f", float64(c.deletes)/float64(tasks)),
+		number(cpu / (c.puts + c.deletes)), fmt.Sprintf("%.1f", float64(c.allocs)/float64(tasks)), number(uint64(c.took.Nanoseconds()) / tasks),
 		number(int(float64(c.commits) / c.took.Seconds())), number(int(float64(tasks) / c.took.Seconds())),
 	}
 }
 
-func cycle(dir string, batch, blocks int) (costs [3]stepCost, err error) {
-	q, err := openQueue(dir, smallBytes)
+func cycle(o *options, batch, blocks int) (costs [3]stepCost, err error) {
+	q, err := openQueue(o, fmt.Sprint("cycle", batch), smallBytes)
 	if err != nil {
 		return costs, err
 	}

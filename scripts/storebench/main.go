@@ -22,6 +22,7 @@ var parts = []struct {
 
 type options struct {
 	scale   float64
+	urgent  uint64
 	dir     string // for databases; removed at the end
 	profile string
 }
@@ -33,6 +34,7 @@ func main() {
 	var o options
 	only := flag.String("part", "", "run this part alone, in this process: claims, bytes or cycle")
 	flag.Float64Var(&o.scale, "scale", 1, "share of the tasks of a full run, above 0 and at most 1")
+	flag.Uint64Var(&o.urgent, "urgent", 0, "one task in so many has a higher priority; 0 for none")
 	flag.StringVar(&o.profile, "profile", "", "with -part: write a CPU profile to this file")
 	flag.Parse()
 	if err := run(&o, *only); err != nil {
@@ -67,7 +69,7 @@ func runApart(o *options, name string) error {
 	if err != nil {
 		return err
 	}
-	cmd := exec.Command(self, "-part", name, "-scale", fmt.Sprint(o.scale))
+	cmd := exec.Command(self, "-part", name, "-scale", fmt.Sprint(o.scale), "-urgent", fmt.Sprint(o.urgent))
 	cmd.Env = append(os.Environ(), "MALLOC_ARENA_MAX=2")
 	cmd.Stdout, cmd.Stderr = os.Stdout, os.Stderr
 	return cmd.Run()

@@ -7,16 +7,19 @@ import (
 	"strings"
 	"syscall"
 	"time"
+	"unsafe"
 )
 
-const thisThread = 1 // RUSAGE_THREAD, which package syscall does not name
+const threadClock = 3 // CLOCK_THREAD_CPUTIME_ID, which package syscall does not name
 
 // threadTime is the CPU time of this thread, to which measure binds the goroutine. Unlike the time of a clock it does not
 // grow while other programs run.
 func threadTime() (time.Duration, error) {
-	var u syscall.Rusage
-	err := syscall.Getrusage(thisThread, &u)
-	return time.Duration(u.Utime.Nano() + u.Stime.Nano()), err
+	var at syscall.Timespec
+	if _, _, errno := syscall.RawSyscall(syscall.SYS_CLOCK_GETTIME, threadClock, uintptr(unsafe.Pointer(&at)), 0); errno != 0 {
+		return 0, fmt.Errorf("CPU time of the thread: %w", errno)
+	}
+	return time.Duration(at.Nano()), nil
 }
 
 // resident is the memory that the process has in RAM.

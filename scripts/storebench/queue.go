@@ -3,6 +3,7 @@ package main
 import (
 	"errors"
 	"fmt"
+	"path/filepath"
 	"time"
 
 	"github.com/haiku-queue/haiku/store"
@@ -13,18 +14,21 @@ import (
 type queue struct {
 	s       *store.Store
 	session task.SessionID
-	payload []byte
+	pool    []byte // of which payloads are parts, so that two are hardly ever the same
+	payload int    // bytes
+	urgent  uint64 // one task in so many is urgent; 0 for none
 	dir     string
 	held    []task.ID // claimed and not completed
 	index   uint64
 	now     time.Time // leader time
 }
 
-func openQueue(dir string, payload int) (*queue, error) {
-	q := &queue{dir: dir, session: task.NewSessionID(), payload: make([]byte, payload)}
-	for i, x := 0, uint32(1); i < payload; i++ {
+func openQueue(o *options, name string, payload int) (*queue, error) {
+	q := &queue{dir: filepath.Join(o.dir, name), session: task.NewSessionID(), payload: payload, urgent: o.urgent}
+	q.pool = make([]byte, payload+1<<20)
+	for i, x := 0, uint32(1); i < len(q.pool); i++ {
 		x = x*1664525 + 1013904223 // bytes that do not compress
-		q.payload[i] = byte(x >> 24)
+		q.pool[i] = byte(x >> 24)
 	}
 	return q, q.open()
 }
@@ -74,17 +78,18 @@ func (q *queue) commit(do func(b *store.Batch) error) (t took, err error) {
 	return t, err
 }
 
-// submit submits n tasks in one batch; one in four is more urgent.
+// submit submits n tasks in one batch.
 func (q *queue) submit(n int) (took, error) {
 	return q.commit(func(b *store.Batch) error {
 		for range n {
 			b.Savepoint()
-			spec := task.Spec{ID: task.NewID(), Type: "email.send", Payload: q.payload}
+			at := int(b.Seq()*211) % (len(q.pool) - q.payload)
+			spec := task.Spec{ID: task.NewID(), Type: "email.send", Payload: q.pool[at : at+q.payload]}
 			if _, _, known, err := b.Ended(spec.ID); known || err != nil {
 				return fmt.Errorf("new id %s is known: %w", spec.ID, err)
 			}
 			seq := b.NextSeq()
-			if seq%4 == 0 {
+			if q.urgent > 0 && seq%q.urgent == 0 {
 				high := task.Priority(200)
 				spec.Priority = &high
 			}
