@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: help deps generate build run test check race fuzz bench-quick bench-account bench-peers bench-check clean
+.PHONY: help deps generate build run test check race chaos fuzz bench-quick bench-account bench-peers bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -40,6 +40,9 @@ check: deps ## formatting, vet, house rules, race tests of the Go side, generate
 
 race: deps ## run all tests with the race detector
 	go test -race ./...
+
+chaos: deps ## damage files and crash stores for some ten minutes; HAIKU_CHAOS_SEED repeats a run
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash)' ./store ./cluster
 
 fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)

@@ -104,8 +104,9 @@ func (n *Node) openStorage(opened *closers) (err error) {
 		return err
 	}
 	n.cfg.Store.Create = fresh && !n.cfg.Dir.unstartedRestore()
+	n.cfg.Store.OnFatal = n.fatal
 	if n.store, err = store.Open(n.cfg.Store); err != nil {
-		return err // that it was the store, it says itself
+		return fmt.Errorf("%w; if a file is lost or damaged, %s", err, resetHint)
 	}
 	opened.add(n.store.Close)
 	n.disks = &diskspace{

@@ -16,6 +16,10 @@ type Config struct {
 	ReadOnly bool // changes nothing on disk, and refuses to
 	Repair   bool // for Verify: opens although counters cannot be read
 
+	// OnFatal is told once when something could not be read, written or synced. Nothing is written after it, and the
+	// process has to end: what could not be read must not pass for what is not there. It must not block; nil for nobody.
+	OnFatal func(error)
+
 	EnableWAL       bool          // has to be set; see Validate
 	WALSyncMode     int           // 0: the operating system writes when it likes; 1: fsync each commit; 2: every WALSyncInterval
 	WALSyncInterval time.Duration // with mode 2

@@ -3,6 +3,7 @@ package store
 import (
 	"errors"
 	"fmt"
+	"hash/crc32"
 	"os"
 	"path/filepath"
 	"regexp"
@@ -11,7 +12,7 @@ import (
 
 // The store's directory:
 //
-//	CURRENT-DB     one line: the name of the directory that holds the database
+//	CURRENT-DB     one line: the name of the directory that holds the database, a space, the CRC-32C of the name in hex
 //	db-000001/     a RocksDB database; a restore makes the next number and switches CURRENT-DB
 //	checkpoint-N/  a checkpoint that is being streamed
 //
@@ -42,11 +43,15 @@ func readCurrent(dir string) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	name := strings.TrimSuffix(string(b), "\n")
-	if !isDBName(name) {
-		return "", fmt.Errorf("%w: %s in %s does not name a database", errCorrupt, currentFile, dir)
+	name, _, _ := strings.Cut(string(b), " ")
+	if !isDBName(name) || string(b) != currentLine(name) {
+		return "", fmt.Errorf("%w: %s does not name a database", errFile, filepath.Join(dir, currentFile))
 	}
 	return name, nil
+}
+
+func currentLine(name string) string {
+	return fmt.Sprintf("%s %08x\n", name, crc32.Checksum([]byte(name), castagnoli))
 }
 
 // writeCurrent switches CURRENT-DB to name, atomically and durably.
@@ -56,7 +61,7 @@ func writeCurrent(dir, name string) (err error) {
 	if err != nil {
 		return err
 	}
-	_, err = f.WriteString(name + "\n")
+	_, err = f.WriteString(currentLine(name))
 	if err = errors.Join(err, f.Sync(), f.Close()); err != nil {
 		return fmt.Errorf("write %s: %w", currentFile, err)
 	}

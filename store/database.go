@@ -23,11 +23,13 @@ type database struct {
 	users       sync.WaitGroup // references
 	closing     atomic.Bool    // long readers give up when it is set
 	batchOpen   atomic.Bool
-	headEntries int    // in all heads
-	headLimit   int    // Config.HeadEntries
-	headsTotal  int    // Config.HeadsTotal
-	tolerant    bool   // Config.Repair
-	batches     uint64 // ended so far
+	failed      atomic.Pointer[error] // of the first read, write or sync that did
+	onFatal     func(error)           // Config.OnFatal
+	headEntries int                   // in all heads
+	headLimit   int                   // Config.HeadEntries
+	headsTotal  int                   // Config.HeadsTotal
+	tolerant    bool                  // Config.Repair
+	batches     uint64                // ended so far
 
 	// The open batch's, or with no batch open nobody's.
 	cache  recordCache
@@ -46,7 +48,6 @@ type database struct {
 	logHash    [32]byte
 	dependents bool // there is a key in index_dependents, or was one
 	snapshots  map[*Snapshot]struct{}
-	failed     error // of the first write or sync that did
 }
 
 // openMode says what openDB may do.
@@ -62,7 +63,7 @@ const (
 func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
 	d := &database{path: path, written: &s.written, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
 	d.headLimit, d.headsTotal = s.cfg.HeadEntries, s.cfg.HeadsTotal
-	d.tolerant = s.cfg.Repair
+	d.tolerant, d.onFatal = s.cfg.Repair, s.cfg.OnFatal
 	d.cache = newRecordCache(s.cfg.RecordCacheBytes)
 	d.writer.ids = &d.familyIDs
 	if d.settings, err = newSettings(&s.cfg, s.cache, mode == openCreating); err != nil {
@@ -86,7 +87,13 @@ func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
 	d.read = grocksdb.NewDefaultReadOptions()
 	d.write = grocksdb.NewDefaultWriteOptions()
 	d.write.SetSync(s.cfg.WALSyncMode == 1)
-	if err := d.load(mode); err != nil {
+	if mode == openExisting {
+		err = d.checkTables()
+	}
+	if err == nil {
+		err = d.load(mode)
+	}
+	if err != nil {
 		d.close()
 		return nil, fmt.Errorf("open database %s: %w", path, err)
 	}
@@ -134,7 +141,7 @@ func (d *database) get(f family, key []byte) (value []byte, err error) {
 func (d *database) view(opts *grocksdb.ReadOptions, f family, key []byte, use func(value []byte) error) (found bool, err error) {
 	s, err := d.db.GetCF(opts, d.handles[f], key)
 	if err != nil {
-		return false, fmt.Errorf("read %s: %w", f, err)
+		return false, d.fail(fmt.Errorf("read %s: %w", f, err))
 	}
 	if !s.Exists() {
 		return false, nil
@@ -165,12 +172,14 @@ func (f *frozen) release() {
 
 // scan goes over the keys of a family from one key on, up to and without another; a nil bound is none.
 type scan struct {
+	d    *database
+	f    family
 	it   *grocksdb.Iterator
 	opts *grocksdb.ReadOptions
 }
 
 func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan {
-	s := &scan{opts: grocksdb.NewDefaultReadOptions()}
+	s := &scan{d: d, f: f, opts: grocksdb.NewDefaultReadOptions()}
 	if f != famDependents || len(from) < 16 {
 		s.opts.SetTotalOrderSeek(true)
 	}
@@ -195,7 +204,7 @@ func (s *scan) value() []byte { return s.it.Value().Data() }
 // err is to be asked whenever valid turned false.
 func (s *scan) err() error {
 	if err := s.it.Err(); err != nil {
-		return fmt.Errorf("scan: %w", err)
+		return s.d.fail(fmt.Errorf("scan %s: %w", s.f, err))
 	}
 	return nil
 }
@@ -244,23 +253,22 @@ func (d *database) sync() error {
 	return nil
 }
 
-// fail notes that a write or a sync failed, if it did: from then on nothing is written any more.
+// fail notes that a read, a write or a sync failed, if it did: from then on nothing is written any more.
 func (d *database) fail(err error) error {
 	if err == nil {
 		return nil
 	}
-	d.mu.Lock()
-	defer d.mu.Unlock()
-	if d.failed == nil {
-		d.failed = err
+	if d.failed.CompareAndSwap(nil, &err) && d.onFatal != nil {
+		d.onFatal(err)
 	}
 	return err
 }
 
 func (d *database) failure() error {
-	d.mu.RLock()
-	defer d.mu.RUnlock()
-	return d.failed
+	if err := d.failed.Load(); err != nil {
+		return *err
+	}
+	return nil
 }
 
 var errStop = errors.New("stop") // ends each early, without being an error

@@ -220,7 +220,7 @@ func TestCrashLosesNothingWritten(t *testing.T) {
 }
 
 // listing names the files below a directory with their sizes.
-func listing(t *testing.T, dir string) (out string) {
+func listing(t testing.TB, dir string) (out string) {
 	t.Helper()
 	err := filepath.WalkDir(dir, func(path string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || strings.HasPrefix(e.Name(), "LOG") {

@@ -46,6 +46,7 @@ func newSettings(cfg *Config, cache *grocksdb.Cache, create bool) (*settings, er
 			s.destroy()
 			return nil, err
 		}
+		o.SetDisableAutoCompactions(!create) // see checkTables
 		s.families[f] = o
 	}
 	return s, nil

@@ -61,17 +61,12 @@ func (s *Store) start(d *database) {
 func (s *Store) openCurrent() (*database, error) {
 	name, err := readCurrent(s.cfg.Dir)
 	switch {
-	case err == nil && s.cfg.ReadOnly:
-		return s.openDB(filepath.Join(s.cfg.Dir, name), openReadOnly)
 	case err == nil:
-		if err := removeOrphans(s.cfg.Dir, name); err != nil {
-			return nil, err
-		}
-		return s.openDB(filepath.Join(s.cfg.Dir, name), openExisting)
+		return s.openNamed(name)
 	case !errors.Is(err, os.ErrNotExist):
 		return nil, err
 	case !s.cfg.Create || s.cfg.ReadOnly:
-		return nil, fmt.Errorf("%w in %s: no file %s", errMissing, s.cfg.Dir, currentFile)
+		return nil, fmt.Errorf("%w: no file %s", errMissing, filepath.Join(s.cfg.Dir, currentFile))
 	}
 	if err := os.MkdirAll(s.cfg.Dir, 0o700); err != nil {
 		return nil, err
@@ -85,6 +80,27 @@ func (s *Store) openCurrent() (*database, error) {
 		return nil, fmt.Errorf("%w: %s holds a database applied up to %d, but file %s is missing", errCorrupt, s.cfg.Dir, d.applied.Index, currentFile)
 	}
 	if err := writeCurrent(s.cfg.Dir, firstDB); err != nil {
+		d.close()
+		return nil, err
+	}
+	return d, nil
+}
+
+// openNamed opens a database that was there before, after its files were checked. What else lies in the directory is
+// removed once the right one is known to open.
+func (s *Store) openNamed(name string) (*database, error) {
+	path, mode := filepath.Join(s.cfg.Dir, name), openExisting
+	if s.cfg.ReadOnly {
+		mode = openReadOnly
+	}
+	if err := checkFiles(path); err != nil {
+		return nil, err
+	}
+	d, err := s.openDB(path, mode)
+	if err != nil || s.cfg.ReadOnly {
+		return d, err
+	}
+	if err := removeOrphans(s.cfg.Dir, name); err != nil {
 		d.close()
 		return nil, err
 	}

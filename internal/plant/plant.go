@@ -55,7 +55,8 @@ func change(dir, family, prefix string, fn func(batch *grocksdb.WriteBatch, hand
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(store, strings.TrimSpace(string(current)))
+	name, _, _ := strings.Cut(string(current), " ")
+	path := filepath.Join(store, name)
 	opts := grocksdb.NewDefaultOptions()
 	defer opts.Destroy()
 	names, err := grocksdb.ListColumnFamilies(opts, path)
