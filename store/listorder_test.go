@@ -161,6 +161,49 @@ func move(t *testing.T, b *Batch, id task.ID, n int) {
 	b.Put(x)
 }
 
+// TestOrderedListBesideCommits lists while tasks move: each page is of one moment, and has all that stay.
+func TestOrderedListBesideCommits(t *testing.T) {
+	s, tasks := waiting(t, 120)
+	var stay []*task.Task
+	for i, x := range tasks {
+		if i%3 == 0 {
+			stay = append(stay, x)
+		}
+	}
+	done := make(chan error)
+	go func() {
+		for n := range 200 {
+			f := task.Filter{Order: task.OrderByPriority + task.Order(n%2), Limit: task.MaxItems}
+			page, err := s.List(f)
+			got := slices.DeleteFunc(idsOf(page.Tasks), func(id task.ID) bool {
+				return !slices.ContainsFunc(stay, func(x *task.Task) bool { return x.ID == id })
+			})
+			if want := wantList(&f, stay); err == nil && !slices.Equal(got, want) {
+				err = fmt.Errorf("order %s: %v, want %v", f.Order, got, want)
+			}
+			if err != nil {
+				done <- err
+				return
+			}
+		}
+		done <- nil
+	}()
+	for n := 0; ; n++ {
+		select {
+		case err := <-done:
+			if err != nil || n < 3 {
+				t.Fatalf("after %d commits: %v", n, err)
+			}
+			return
+		default:
+		}
+		b := s.Begin()
+		move(t, b, tasks[1+3*(n%40)].ID, n)
+		move(t, b, tasks[2+3*(n%40)].ID, n/40)
+		commit(t, s, b)
+	}
+}
+
 // TestListBehindClaimedTasks: the place where a list begins moves up as tasks are claimed, and back for a task that comes
 // before it.
 func TestListBehindClaimedTasks(t *testing.T) {
