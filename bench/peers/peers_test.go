@@ -131,12 +131,12 @@ func TestQuantile(t *testing.T) {
 func TestTable(t *testing.T) {
 	file := filepath.Join(t.TempDir(), "r.jsonl")
 	for _, v := range []float64{300, 100, 200} {
-		line, _ := json.Marshal(Result{System: "a", Setup: "b", Work: workSingle, EnqueuePerS: v})
+		line, _ := json.Marshal(Result{System: "a", Setup: "b", Work: workBacklog, EnqueuePerS: v})
 		if err := appendLine(file, line); err != nil {
 			t.Fatal(err)
 		}
 	}
-	line, _ := json.Marshal(Result{System: "a", Setup: "b", Work: workSingle, EnqueuePerS: 9999, Error: "no"})
+	line, _ := json.Marshal(Result{System: "a", Setup: "b", Work: workBacklog, EnqueuePerS: 9999, Error: "no"})
 	if err := appendLine(file, line); err != nil {
 		t.Fatal(err)
 	}
