@@ -25,6 +25,7 @@ var mayImport = map[string][]string{
 	"client":                {"task", "member", "wire", "internal/pb/wirepb"},
 	"worker":                {"task", "member", "wire", "client"},
 	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
+	"haikutest":             {"task", "member", "client", "transport"},
 	"cluster":               {"task", "member", "snapshot", "store", "fsm"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},

@@ -1,0 +1,22 @@
+// Package haikutest is a broker in the memory of a test, for those who test their own handlers and producers: no server,
+// no disk, and a clock that the test moves.
+//
+//	b := haikutest.Start(t)
+//	c := b.Client(t)           // package client's, over loopback
+//	// ... submit, run a worker, let a task fail ...
+//	b.Advance(time.Minute)     // retries, delays and timeouts of that minute are over
+//
+// It speaks the client protocol through the same code as a node, so programs in other languages can use it, too. What a
+// task goes through is decided by rules of its own, which a test compares with a real node's: submits and their
+// repetition, atomic batches, the order of claims, every outcome, retries and snoozes, dependencies and their policies,
+// cancels, timeouts, crashes, follow-up tasks, progress, results that are waited for, lists and counts.
+//
+// Time. The clock stands still between calls of Advance; only waits of a claim or a query pass in real time. Leases of
+// workers that are connected are renewed by Advance, as their heartbeats would have done. A worker whose connections are
+// gone loses its leases once the clock has passed Grace. Backoff has no jitter.
+//
+// What it refuses or leaves out: everything about clusters, snapshots and settings gets task.ErrUnknownType; unique keys,
+// expiry and retention are stored with the task and have no effect; ids may be of any age; nothing is ever deleted.
+//
+// All methods may be called from many goroutines at once.
+package haikutest

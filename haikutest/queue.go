@@ -1,0 +1,179 @@
+package haikutest
+
+import (
+	"fmt"
+	"sync"
+	"time"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+// queue is the state of the broker and transport's Broker. A task in the maps is never changed, only replaced, for it may
+// be on its way to a client.
+type queue struct {
+	mu       sync.Mutex
+	now      time.Time
+	seq      uint64 // of submits and leases
+	tasks    map[task.ID]*task.Task
+	order    []task.ID             // as submitted
+	children map[task.ID][]task.ID // as submitted
+	leases   map[task.ID]*lease    // of running tasks
+	sessions map[task.SessionID]*session
+	waiters  []*waiter     // as they came
+	ended    []task.ID     // whose children are still to be told
+	paused   bool          // claims get nothing
+	changes  uint64        // counts them, as the index of a log would
+	changed  chan struct{} // closed with the next change
+}
+
+// lease is what is known of a running task beside its record.
+type lease struct {
+	heard    bool // a heartbeat has listed it
+	cancelBy time.Time
+	progress task.Progress
+}
+
+func newQueue(now time.Time) *queue {
+	return &queue{
+		now: now, tasks: make(map[task.ID]*task.Task), children: make(map[task.ID][]task.ID),
+		leases: make(map[task.ID]*lease), sessions: make(map[task.SessionID]*session), changed: make(chan struct{}),
+	}
+}
+
+// put stores a task in its new form.
+func (q *queue) put(t *task.Task) {
+	if t.Status != task.InProgress {
+		delete(q.leases, t.ID)
+	}
+	q.tasks[t.ID] = t
+	if t.Status.IsTerminal() {
+		q.ended = append(q.ended, t.ID)
+	}
+}
+
+// settle ends every change: the children of what has ended are told, what is due becomes ready, claims that wait are
+// served, and those who watch are woken.
+func (q *queue) settle() {
+	for len(q.ended) > 0 {
+		parent := q.tasks[q.ended[0]]
+		q.ended = q.ended[1:]
+		for _, id := range q.children[parent.ID] {
+			if child := q.tasks[id].Clone(); resolve(child, parent.Status, q.now) {
+				q.put(child)
+			}
+		}
+	}
+	q.promote()
+	q.serve()
+	q.changes++
+	close(q.changed)
+	q.changed = make(chan struct{})
+}
+
+// resolve lets a task know that one of its dependencies ended, and reports whether that changed it.
+func resolve(t *task.Task, parent task.Status, now time.Time) bool {
+	switch {
+	case t.Status != task.Pending || t.WaitingFor == 0:
+		return false
+	case parent == task.Completed || t.OnDependencyFailure == task.PolicyIgnore:
+		t.WaitingFor--
+	case t.OnDependencyFailure == task.PolicyCancel:
+		t.Status, t.Reason = task.Cancelled, task.DependencyFailed
+	default:
+		return false
+	}
+	t.UpdatedAt = now
+	return true
+}
+
+// promote makes ready what waited for its time.
+func (q *queue) promote() {
+	for _, id := range q.order {
+		t := q.tasks[id]
+		scheduled := t.Status == task.Pending && t.ScheduledAt.After(t.UpdatedAt)
+		if (scheduled || t.Status == task.Failed) && !t.ScheduledAt.After(q.now) {
+			t = t.Clone()
+			t.Status, t.UpdatedAt = task.Pending, q.now
+			q.put(t)
+		}
+	}
+}
+
+// advance moves the clock.
+func (q *queue) advance(d time.Duration) {
+	q.now = q.now.Add(max(d, 0))
+	for _, id := range q.order {
+		t := q.tasks[id]
+		if t.Status != task.InProgress {
+			continue
+		}
+		l := q.leases[id]
+		switch {
+		case !l.cancelBy.IsZero() && !l.cancelBy.After(q.now):
+			q.release(t, task.Revoked, false)
+		case t.TimeoutSeconds > 0 && !t.StartedAt.Add(time.Duration(t.TimeoutSeconds)*time.Second).After(q.now):
+			q.release(t, task.TimedOut, false)
+		case q.sessions[t.Session].gone(q.now):
+			q.release(t, task.SessionLost, l.heard)
+		default:
+			t = t.Clone()
+			t.LeaseExpiresAt = q.now.Add(t.LeaseDuration)
+			q.put(t)
+		}
+	}
+	q.settle()
+}
+
+// crash ends the lease of a running task.
+func (q *queue) crash(id task.ID) error {
+	t := q.tasks[id]
+	switch {
+	case t == nil:
+		return fmt.Errorf("%w: task %s", task.ErrNotFound, id)
+	case t.Status != task.InProgress:
+		return fmt.Errorf("%w: task %s is %s, not in progress", task.ErrTransition, id, t.Status)
+	}
+	q.release(t, task.SessionLost, true)
+	q.settle()
+	return nil
+}
+
+// release ends a lease on the broker's own account.
+func (q *queue) release(t *task.Task, kind task.OutcomeKind, crash bool) {
+	t, l := t.Clone(), q.leases[t.ID]
+	text := revokedText(t, kind)
+	t.EndAttempt(kind, text, q.now)
+	t.LastLease = task.LastLease{LeaseID: t.LeaseID, Kind: kind}
+	if !l.progress.IsZero() {
+		t.Progress = l.progress
+	}
+	if crash {
+		t.CrashCount++
+	}
+	switch {
+	case t.CancelRequested || kind == task.Revoked:
+		q.end(t, task.Cancelled, task.OnRequest)
+	case crash && t.CrashCount >= t.MaxCrashes:
+		t.Error = text
+		q.end(t, task.DeadLetter, task.Poison)
+	case kind == task.TimedOut:
+		t.Error = text
+		q.retry(t, t.Backoff.Delay(t.Attempt, noJitter))
+	default:
+		if kind == task.LeaseUnheard {
+			t.Attempt--
+		}
+		q.free(t)
+	}
+	q.put(t)
+}
+
+func revokedText(t *task.Task, kind task.OutcomeKind) string {
+	switch kind {
+	case task.TimedOut:
+		return fmt.Sprintf("ran longer than its timeout of %d s", t.TimeoutSeconds)
+	case task.SessionLost:
+		return fmt.Sprintf("worker %s lost its connection", t.WorkerID)
+	}
+	return ""
+}
