@@ -42,7 +42,7 @@ race: deps ## run all tests with the race detector
 	go test -race ./...
 
 chaos: deps ## damage files and crash stores for some ten minutes; HAIKU_CHAOS_SEED repeats a run
-	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash)' ./store ./cluster
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays)' ./store ./cluster
 
 fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)

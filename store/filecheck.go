@@ -49,17 +49,26 @@ func checkFiles(dir string) error {
 // checkLogs makes sure that the writes in log files follow each other.
 func checkLogs(dir string, logs []uint64) error {
 	var next uint64 // the sequence number that is due; 0 before the first
+	var hole string // a log file with zeros, or without writes, where RocksDB goes on behind
 	stopped := false
 	for _, n := range logs {
 		path := filepath.Join(dir, logName(n))
-		begin := true
+		begin, empty := true, true
 		whole, err := eachRecord(path, batchHeader, func(record []byte) error {
+			if record == nil {
+				hole = path
+				return nil
+			}
 			seq, count := batchExtent(record)
 			if count == 0 {
 				return nil
 			}
+			empty = false
 			if stopped && begin && seq != next {
 				return errStop
+			}
+			if hole != "" {
+				return fmt.Errorf("%w: %s lacks writes", errFile, hole)
 			}
 			if next != 0 && seq != next {
 				return fmt.Errorf("%w: %s goes on with write %d, and %d is the next", errFile, path, seq, next)
@@ -74,6 +83,9 @@ func checkLogs(dir string, logs []uint64) error {
 			return err
 		}
 		stopped = stopped || !whole
+		if empty && whole {
+			hole = path
+		}
 	}
 	return nil
 }

@@ -27,8 +27,8 @@ const (
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
 // eachRecord calls fn with the beginning of each record, at most keep bytes of it, until fn fails. whole is false if it
-// ended at bytes that are no fragment, where RocksDB stops as well. A block that goes on with zeros is left out, as
-// RocksDB does.
+// ended at bytes that are no fragment, where RocksDB stops as well. Of a block that goes on with zeros the rest is left out, as
+// RocksDB does, and fn is called with nil.
 func eachRecord(path string, keep int, fn func(record []byte) error) (whole bool, err error) {
 	f, err := os.Open(path)
 	if err != nil {
@@ -65,7 +65,10 @@ func (r *recordReader) fragments(b []byte) (whole bool, err error) {
 	for len(b) >= fragmentHead {
 		size, kind := int(binary.LittleEndian.Uint16(b[4:])), b[6]
 		if kind == 0 && size == 0 {
-			return !r.inside, nil
+			if r.inside {
+				return false, nil
+			}
+			return true, r.fn(nil)
 		}
 		if fragmentHead+size > len(b) {
 			return false, nil
