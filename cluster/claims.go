@@ -115,7 +115,21 @@ func (l *leadership) claimEnded(w *waiter, r fsm.Result, err error) {
 
 // mayFind reports whether a claim is worth a try.
 func (l *leadership) mayFind(req *task.ClaimRequest) bool {
-	return !l.paused.Load() && l.store.HasReady(req.Queues, req.Types)
+	if l.paused.Load() || !l.store.HasReady(req.Queues, req.Types) {
+		return false
+	}
+	if !l.fsm.Gated() {
+		return true
+	}
+	now := l.clock.Now()
+	for _, queue := range req.Queues {
+		for _, c := range l.store.Ready(queue, req.Types) {
+			if l.room(c.Pair, now) > 0 {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // wake lets waiting claims try for tasks that became claimable.
@@ -123,8 +137,9 @@ func (l *leadership) wake(claimable []store.Claimable) {
 	if l.paused.Load() {
 		return
 	}
+	now := l.clock.Now()
 	for _, c := range claimable {
-		for _, w := range l.waiters.pick(c.Pair, c.Count) {
+		for _, w := range l.waiters.pick(c.Pair, l.open(c, now)) {
 			l.propose(w)
 		}
 	}
@@ -168,8 +183,9 @@ func (l *leadership) attach(batch []proposal) []proposal {
 		}
 	}
 	var more []proposal
+	now := l.clock.Now()
 	for _, pair := range order {
-		for _, w := range l.waiters.pick(pair, ready[pair]) {
+		for _, w := range l.waiters.pick(pair, l.open(store.Claimable{Pair: pair, Count: ready[pair]}, now)) {
 			p, err := l.claimFor(w)
 			if err != nil {
 				l.waiters.finish(w, claimed{err: err})

@@ -18,6 +18,7 @@ import (
 type leadership struct {
 	term     uint64
 	store    *store.Store
+	fsm      *fsm.FSM
 	log      *slog.Logger
 	clock    *clock
 	proposer *proposer
@@ -28,6 +29,7 @@ type leadership struct {
 	due      *alarm        // a task is due sooner than the promoter knows
 	work     chan struct{} // a command left work for a step
 	paused   atomic.Bool   // claims get nothing: those that wait do not try
+	throttle *throttle
 	dedup    time.Duration
 
 	ctx    context.Context // ends with the leadership
@@ -42,7 +44,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	l := &leadership{
-		term: n.raft.CurrentTerm(), store: n.store, log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
+		term: n.raft.CurrentTerm(), store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
 		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
 	}
 	replicated, err := n.store.Time()
@@ -65,7 +67,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
-	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap} {
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}
 	return l, nil
@@ -149,6 +151,8 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 		l.pushCancels(r.Receipts)
 	case *fsm.SetDispatch:
 		l.dispatchSet(c.Paused)
+	case *fsm.SetQueue:
+		l.wakeNamed(store.Pair{Queue: c.Change.Queue, Type: c.Change.Type})
 	}
 	if r.More {
 		poke(l.work)

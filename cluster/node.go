@@ -114,6 +114,9 @@ func (n *Node) onCommit(c fsm.Committed) {
 	n.endings.tell(c.Ended)
 	if l, err := n.leading(); err == nil {
 		l.wake(c.Claimable)
+		for _, name := range c.Freed {
+			l.wakeNamed(name)
+		}
 	}
 }
 

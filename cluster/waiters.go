@@ -126,6 +126,13 @@ func (ws *waiters) pick(pair store.Pair, count int) []*waiter {
 	return picked
 }
 
+// waits reports whether anybody waits for tasks of a pair and does not try.
+func (ws *waiters) waits(pair store.Pair) bool {
+	ws.mu.Lock()
+	defer ws.mu.Unlock()
+	return ws.first(pair) != nil || ws.first(store.Pair{Queue: pair.Queue}) != nil
+}
+
 // idlers lists the claims that wait and do not try, first come first.
 func (ws *waiters) idlers() []*waiter {
 	ws.mu.Lock()

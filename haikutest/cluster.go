@@ -58,6 +58,10 @@ func (*cluster) Transfer(context.Context, member.ID) (string, error)  { return "
 func (*cluster) Adopt(context.Context, []string) error                { return errNone }
 func (*cluster) SetRetention(context.Context, task.Retention) error   { return errNone }
 func (*cluster) Retentions(context.Context) ([]task.Retention, error) { return nil, errNone }
+func (*cluster) SetQueue(context.Context, task.QueueChange) error     { return errNone }
+func (*cluster) Queues(context.Context, task.QueuesQuery) ([]task.QueueState, error) {
+	return nil, errNone
+}
 func (*cluster) SaveSnapshot(context.Context, uint64) (io.ReadCloser, int64, error) {
 	return nil, 0, errNone
 }

@@ -25,9 +25,9 @@ const (
 // Rate is how fast tasks may be claimed: Count in any Per, evenly, and up to Burst at once after a rest. The zero value
 // is no limit.
 type Rate struct {
-	Count uint32        `json:"count"`
-	Per   time.Duration `json:"per"`
-	Burst uint32        `json:"burst"`
+	Count uint32
+	Per   time.Duration
+	Burst uint32
 }
 
 // IsZero reports whether there is no limit.
@@ -57,15 +57,15 @@ func (r *Rate) validate() error {
 // QueueSettings are those of a queue or, with a type, of that type in the queue. What both of them limit, both limit.
 // Zero fields are not set.
 type QueueSettings struct {
-	Queue       string        `json:"queue"`
-	Type        string        `json:"type,omitempty"`
-	Paused      bool          `json:"paused"` // claims pass over it
-	Reason      string        `json:"reason,omitempty"`
-	Concurrency uint32        `json:"concurrency,omitempty"` // tasks that run at once
-	Rate        Rate          `json:"rate,omitzero"`
-	Depth       uint64        `json:"depth,omitempty"` // tasks that wait
-	Bytes       uint64        `json:"bytes,omitempty"` // payload of tasks that wait
-	Aging       time.Duration `json:"aging,omitempty"` // of a whole queue only: a task gains one priority for each of it that it waits
+	Queue       string
+	Type        string
+	Paused      bool // claims pass over it
+	Reason      string
+	Concurrency uint32 // tasks that run at once
+	Rate        Rate
+	Depth       uint64        // tasks that wait
+	Bytes       uint64        // payload of tasks that wait
+	Aging       time.Duration // of a whole queue only: a task gains one priority for each of it that it waits
 }
 
 // IsUnset reports whether nothing is set.
@@ -159,9 +159,18 @@ func (c *QueueChange) validateReason() error {
 // QueueState is what there is to know of a queue or, with a type, of that type in the queue.
 type QueueState struct {
 	QueueSettings
-	Counts       QueueCounts `json:"counts"`
-	WaitingBytes uint64      `json:"waiting_bytes"` // payload of the tasks that wait
+	Counts       QueueCounts
+	WaitingBytes uint64 // payload of the tasks that wait
 	// NextSince says since when the task that is claimed next could have been claimed; zero if there is none or it is not
 	// known without reading the disk. Only of a type.
-	NextSince time.Time `json:"next_since,omitzero"`
+	NextSince time.Time
 }
+
+// QueuesQuery asks for the states of queues.
+type QueuesQuery struct {
+	Queue string // empty for all
+	Stale bool
+}
+
+// Validate checks the query. The error wraps ErrInvalid.
+func (q *QueuesQuery) Validate() error { return validateSelection(q.Queue, "") }

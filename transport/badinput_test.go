@@ -62,6 +62,8 @@ func TestBadRequestsGetANack(t *testing.T) {
 		{"garbage in Leave", wire.Leave, 1, garbage, task.ErrInvalid},
 		{"garbage in Transfer", wire.Transfer, 1, garbage, task.ErrInvalid},
 		{"garbage in Mark", wire.Mark, 1, garbage, task.ErrInvalid},
+		{"garbage in SetQueue", wire.SetQueue, 1, garbage, task.ErrInvalid},
+		{"garbage in Queues", wire.Queues, 1, garbage, task.ErrInvalid},
 		{"garbage in Retention", wire.Retention, 1, garbage, task.ErrInvalid},
 		{"garbage in Adopt", wire.Adopt, 1, garbage, task.ErrInvalid},
 		{"garbage in SaveSnapshot", wire.SaveSnapshot, 1, garbage, task.ErrInvalid},

@@ -58,6 +58,9 @@ type Admin interface {
 	// bytes it has. A read may take long at its end; it fails when ctx ends.
 	SaveSnapshot(ctx context.Context, minIndex uint64) (r io.ReadCloser, size int64, err error)
 	SetDispatch(ctx context.Context, paused bool) error
+	SetQueue(ctx context.Context, c task.QueueChange) error
+	// Queues lists queues with tasks or settings, each with the sum of its types first.
+	Queues(ctx context.Context, q task.QueuesQuery) ([]task.QueueState, error)
 	// Retentions lists how long ended tasks are kept: for all types first.
 	Retentions(ctx context.Context) ([]task.Retention, error)
 	SetRetention(ctx context.Context, r task.Retention) error

@@ -47,6 +47,10 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.doctor(f)
 	case wire.SetDispatch:
 		return c.setDispatch(f)
+	case wire.SetQueue:
+		return c.setQueue(f)
+	case wire.Queues:
+		return c.queues(f)
 	case wire.Retention:
 		return c.retention(f)
 	}

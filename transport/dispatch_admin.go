@@ -2,6 +2,7 @@ package transport
 
 import (
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
 
@@ -129,6 +130,30 @@ func (c *conn) setDispatch(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	return new(wirepb.SetDispatchReply), c.s.admin.SetDispatch(c.ctx, m.Paused)
+}
+
+func (c *conn) setQueue(f wire.Frame) (wire.Message, error) {
+	var m wirepb.SetQueueRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	change, err := wire.QueueChangeFromPB(&m)
+	if err != nil {
+		return nil, err
+	}
+	return new(wirepb.SetQueueReply), c.s.admin.SetQueue(c.ctx, change)
+}
+
+func (c *conn) queues(f wire.Frame) (wire.Message, error) {
+	var m wirepb.QueuesRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	list, err := c.s.admin.Queues(c.ctx, task.QueuesQuery{Queue: m.Queue, Stale: m.Stale})
+	if err != nil {
+		return nil, err
+	}
+	return wire.QueueStatesToPB(list), nil
 }
 
 func (c *conn) saveSnapshot(f wire.Frame) (wire.Message, error) {

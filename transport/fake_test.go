@@ -222,6 +222,11 @@ func (a *fakeAdmin) Adopt(_ context.Context, addresses []string) error {
 	return fmt.Errorf("%w: %s", task.ErrConflict, addresses[0])
 }
 
+func (a *fakeAdmin) SetQueue(_ context.Context, c task.QueueChange) error { return c.Validate() }
+func (a *fakeAdmin) Queues(_ context.Context, q task.QueuesQuery) ([]task.QueueState, error) {
+	return []task.QueueState{{QueueSettings: task.QueueSettings{Queue: q.Queue, Paused: q.Stale}}}, q.Validate()
+}
+
 func (a *fakeAdmin) Retentions(context.Context) ([]task.Retention, error) {
 	return []task.Retention{{}, {Type: a.name, Completed: time.Hour}}, nil
 }

@@ -185,6 +185,19 @@ func TestAdminRequests(t *testing.T) {
 	p.nack(p.send(wire.Adopt, new(wirepb.AdoptRequest)), task.ErrInvalid)
 	p.nack(p.send(wire.SaveSnapshot, &wirepb.SaveSnapshotRequest{MinIndex: 5}), task.ErrTimeout)
 	p.nack(p.send(wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: true}), task.ErrConflict)
+	yes, many := true, uint32(1<<31)
+	p.call(wire.SetQueue, &wirepb.SetQueueRequest{Queue: "q", Paused: &yes}, new(wirepb.SetQueueReply))
+	for _, bad := range []*wirepb.SetQueueRequest{
+		{}, {Queue: "q"}, {Queue: "q", Type: "\n", Paused: &yes}, {Queue: "q", Concurrency: &many}, {Queue: "q", Rate: &wirepb.Rate{Count: 1, PerUs: -1}},
+		{Queue: "q", Rate: &wirepb.Rate{Count: 1, Burst: 1}}, {Queue: "q", Rate: &wirepb.Rate{Burst: 1}},
+	} {
+		p.nack(p.send(wire.SetQueue, bad), task.ErrInvalid)
+	}
+	var queues wirepb.QueuesReply
+	p.call(wire.Queues, &wirepb.QueuesRequest{Queue: "q", Stale: true}, &queues)
+	if len(queues.Queues) != 1 || queues.Queues[0].Queue != "q" || !queues.Queues[0].Paused {
+		t.Errorf("queues %+v", &queues)
+	}
 	var kept wirepb.RetentionReply
 	p.call(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{Type: "a", CompletedUs: -1}}, &kept)
 	if len(kept.Settings) != 2 || kept.Settings[1].CompletedUs != time.Hour.Microseconds() {

@@ -195,6 +195,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 	if err != nil {
 		t.Fatal(err)
 	}
+	yes, five, thousand, aging := true, uint32(5), uint64(1000), time.Minute
 	mail := task.Retention{Type: "email", Completed: time.Hour, DeadLetter: task.KeepForever}
 	return map[string][]golden{
 		"Hello": {
@@ -242,6 +243,26 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		},
 		"SetDispatch": {{"", true, SetDispatch, 23, &wirepb.SetDispatchRequest{Paused: true}}, {"", false, Ack, 23,
 			&wirepb.SetDispatchReply{}}},
+		"SetQueue": {
+			{"pause a type in a queue, and let 100 a second through, 20 at once, once it is resumed", true, SetQueue, 26,
+				QueueChangeToPB(&task.QueueChange{Queue: "mail", Type: "email", Paused: &yes, Reason: "deploy",
+					Rate: &task.Rate{Count: 100, Per: time.Second, Burst: 20}})},
+			{"", false, Ack, 26, &wirepb.SetQueueReply{}},
+			{"a queue: 5 run at once, 1000 wait, no limit of bytes and of rate; order by aging", true, SetQueue, 27,
+				QueueChangeToPB(&task.QueueChange{Queue: "mail", Concurrency: &five, Depth: &thousand, Bytes: new(uint64),
+					Rate: &task.Rate{}, Aging: &aging})},
+		},
+		"Queues": {
+			{"one queue, from any node", true, Queues, 28, &wirepb.QueuesRequest{Queue: "mail", Stale: true}},
+			{"the sum of its types, and its one type", false, Ack, 28, QueueStatesToPB([]task.QueueState{
+				{QueueSettings: task.QueueSettings{Queue: "mail", Concurrency: 5, Depth: 1000, Aging: time.Minute},
+					Counts: task.QueueCounts{Queue: "mail", Pending: 3, Ready: 3, InProgress: 1}, WaitingBytes: 300},
+				{QueueSettings: task.QueueSettings{Queue: "mail", Type: "email", Paused: true, Reason: "deploy", Bytes: 1 << 20,
+					Rate: task.Rate{Count: 100, Per: time.Second, Burst: 20}},
+					Counts: task.QueueCounts{Queue: "mail", Type: "email", Pending: 3, Ready: 3, InProgress: 1}, WaitingBytes: 300,
+					NextSince: time.UnixMicro(1_700_000_000_000_000).UTC()},
+			})},
+		},
 		"Retention": {
 			{"what is set", true, Retention, 24, &wirepb.RetentionRequest{}},
 			{"nothing for all types, and for one: completed tasks an hour, dead letters for ever", false, Ack, 24,

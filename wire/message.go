@@ -98,6 +98,10 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.RetentionRequest)
 	case SetDispatch:
 		return new(wirepb.SetDispatchRequest)
+	case SetQueue:
+		return new(wirepb.SetQueueRequest)
+	case Queues:
+		return new(wirepb.QueuesRequest)
 	}
 	return nil
 }
@@ -145,6 +149,10 @@ func NewReply(t Type) Message {
 		return new(wirepb.RetentionReply)
 	case SetDispatch:
 		return new(wirepb.SetDispatchReply)
+	case SetQueue:
+		return new(wirepb.SetQueueReply)
+	case Queues:
+		return new(wirepb.QueuesReply)
 	}
 	return nil
 }

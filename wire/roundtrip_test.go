@@ -155,12 +155,20 @@ func throughMember(m Message) (Message, error) {
 		r, err := RetentionFromPB(m.Set)
 		_ = r.Validate()
 		return &wirepb.RetentionRequest{Set: RetentionToPB(&r)}, err
+	case *wirepb.SetQueueRequest:
+		c, err := QueueChangeFromPB(m)
+		_ = c.Validate()
+		return QueueChangeToPB(&c), err
+	case *wirepb.QueuesReply:
+		list, err := QueueStatesFromPB(m)
+		return QueueStatesToPB(list), err
 	case *wirepb.RetentionReply:
 		list, err := RetentionsFromPB(m)
 		return RetentionsToPB(list), err
 	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
 		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.DoctorRequest, *wirepb.AdoptReply,
-		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply:
+		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply,
+		*wirepb.SetQueueReply, *wirepb.QueuesRequest:
 		return m, nil
 	}
 	return nil, fmt.Errorf("%w: no conversion of %T is tested", task.ErrInternal, m)

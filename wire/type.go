@@ -33,13 +33,15 @@ const (
 	Doctor        Type = 40 // DoctorRequest, DoctorReply
 	Retention     Type = 41 // RetentionRequest, RetentionReply
 	SetDispatch   Type = 42 // SetDispatchRequest, SetDispatchReply
+	SetQueue      Type = 43 // SetQueueRequest, SetQueueReply
+	Queues        Type = 44 // QueuesRequest, QueuesReply
 )
 
 // Types lists every frame type in the order of its number.
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, Doctor, Retention, SetDispatch}
+	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
@@ -47,7 +49,8 @@ var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", Ta
 	GetStats: "GetStats",
 	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
 	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", Doctor: "Doctor",
-	Retention: "Retention", SetDispatch: "SetDispatch"}
+	Retention: "Retention", SetDispatch: "SetDispatch",
+	SetQueue: "SetQueue", Queues: "Queues"}
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return int(t) < len(typeNames) && typeNames[t] != "" }

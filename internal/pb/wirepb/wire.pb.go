@@ -3888,6 +3888,440 @@ func (*SetDispatchReply) Descriptor() ([]byte, []int) {
 	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
+// Rate is none if its count is 0.
+type Rate struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Count         uint32                 `protobuf:"varint,1,opt,name=count,proto3" json:"count,omitempty"`
+	PerUs         int64                  `protobuf:"varint,2,opt,name=per_us,json=perUs,proto3" json:"per_us,omitempty"`
+	Burst         uint32                 `protobuf:"varint,3,opt,name=burst,proto3" json:"burst,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Rate) Reset() {
+	*x = Rate{}
+	mi := &file_wire_proto_msgTypes[55]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Rate) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Rate) ProtoMessage() {}
+
+func (x *Rate) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[55]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Rate.ProtoReflect.Descriptor instead.
+func (*Rate) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{55}
+}
+
+func (x *Rate) GetCount() uint32 {
+	if x != nil {
+		return x.Count
+	}
+	return 0
+}
+
+func (x *Rate) GetPerUs() int64 {
+	if x != nil {
+		return x.PerUs
+	}
+	return 0
+}
+
+func (x *Rate) GetBurst() uint32 {
+	if x != nil {
+		return x.Burst
+	}
+	return 0
+}
+
+// SetQueueRequest changes the settings that are present, of a queue or of a type in it; a zero limit is none.
+type SetQueueRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Paused        *bool                  `protobuf:"varint,3,opt,name=paused,proto3,oneof" json:"paused,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Concurrency   *uint32                `protobuf:"varint,5,opt,name=concurrency,proto3,oneof" json:"concurrency,omitempty"`
+	Rate          *Rate                  `protobuf:"bytes,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	Depth         *uint64                `protobuf:"varint,7,opt,name=depth,proto3,oneof" json:"depth,omitempty"`
+	Bytes         *uint64                `protobuf:"varint,8,opt,name=bytes,proto3,oneof" json:"bytes,omitempty"`
+	AgingUs       *int64                 `protobuf:"varint,9,opt,name=aging_us,json=agingUs,proto3,oneof" json:"aging_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetQueueRequest) Reset() {
+	*x = SetQueueRequest{}
+	mi := &file_wire_proto_msgTypes[56]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetQueueRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetQueueRequest) ProtoMessage() {}
+
+func (x *SetQueueRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[56]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetQueueRequest.ProtoReflect.Descriptor instead.
+func (*SetQueueRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{56}
+}
+
+func (x *SetQueueRequest) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *SetQueueRequest) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *SetQueueRequest) GetPaused() bool {
+	if x != nil && x.Paused != nil {
+		return *x.Paused
+	}
+	return false
+}
+
+func (x *SetQueueRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SetQueueRequest) GetConcurrency() uint32 {
+	if x != nil && x.Concurrency != nil {
+		return *x.Concurrency
+	}
+	return 0
+}
+
+func (x *SetQueueRequest) GetRate() *Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
+func (x *SetQueueRequest) GetDepth() uint64 {
+	if x != nil && x.Depth != nil {
+		return *x.Depth
+	}
+	return 0
+}
+
+func (x *SetQueueRequest) GetBytes() uint64 {
+	if x != nil && x.Bytes != nil {
+		return *x.Bytes
+	}
+	return 0
+}
+
+func (x *SetQueueRequest) GetAgingUs() int64 {
+	if x != nil && x.AgingUs != nil {
+		return *x.AgingUs
+	}
+	return 0
+}
+
+type SetQueueReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetQueueReply) Reset() {
+	*x = SetQueueReply{}
+	mi := &file_wire_proto_msgTypes[57]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetQueueReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetQueueReply) ProtoMessage() {}
+
+func (x *SetQueueReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[57]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetQueueReply.ProtoReflect.Descriptor instead.
+func (*SetQueueReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{57}
+}
+
+type QueuesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Stale         bool                   `protobuf:"varint,2,opt,name=stale,proto3" json:"stale,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueuesRequest) Reset() {
+	*x = QueuesRequest{}
+	mi := &file_wire_proto_msgTypes[58]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueuesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueuesRequest) ProtoMessage() {}
+
+func (x *QueuesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[58]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueuesRequest.ProtoReflect.Descriptor instead.
+func (*QueuesRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{58}
+}
+
+func (x *QueuesRequest) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *QueuesRequest) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
+}
+
+type QueueState struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type          string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Paused        bool                   `protobuf:"varint,3,opt,name=paused,proto3" json:"paused,omitempty"`
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`
+	Concurrency   uint32                 `protobuf:"varint,5,opt,name=concurrency,proto3" json:"concurrency,omitempty"`
+	Rate          *Rate                  `protobuf:"bytes,6,opt,name=rate,proto3" json:"rate,omitempty"`
+	Depth         uint64                 `protobuf:"varint,7,opt,name=depth,proto3" json:"depth,omitempty"`
+	Bytes         uint64                 `protobuf:"varint,8,opt,name=bytes,proto3" json:"bytes,omitempty"`
+	AgingUs       int64                  `protobuf:"varint,9,opt,name=aging_us,json=agingUs,proto3" json:"aging_us,omitempty"`
+	Counts        *QueueCounts           `protobuf:"bytes,10,opt,name=counts,proto3" json:"counts,omitempty"`
+	WaitingBytes  uint64                 `protobuf:"varint,11,opt,name=waiting_bytes,json=waitingBytes,proto3" json:"waiting_bytes,omitempty"`
+	NextSinceUs   int64                  `protobuf:"varint,12,opt,name=next_since_us,json=nextSinceUs,proto3" json:"next_since_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueueState) Reset() {
+	*x = QueueState{}
+	mi := &file_wire_proto_msgTypes[59]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueueState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueueState) ProtoMessage() {}
+
+func (x *QueueState) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[59]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueueState.ProtoReflect.Descriptor instead.
+func (*QueueState) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{59}
+}
+
+func (x *QueueState) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *QueueState) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *QueueState) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *QueueState) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *QueueState) GetConcurrency() uint32 {
+	if x != nil {
+		return x.Concurrency
+	}
+	return 0
+}
+
+func (x *QueueState) GetRate() *Rate {
+	if x != nil {
+		return x.Rate
+	}
+	return nil
+}
+
+func (x *QueueState) GetDepth() uint64 {
+	if x != nil {
+		return x.Depth
+	}
+	return 0
+}
+
+func (x *QueueState) GetBytes() uint64 {
+	if x != nil {
+		return x.Bytes
+	}
+	return 0
+}
+
+func (x *QueueState) GetAgingUs() int64 {
+	if x != nil {
+		return x.AgingUs
+	}
+	return 0
+}
+
+func (x *QueueState) GetCounts() *QueueCounts {
+	if x != nil {
+		return x.Counts
+	}
+	return nil
+}
+
+func (x *QueueState) GetWaitingBytes() uint64 {
+	if x != nil {
+		return x.WaitingBytes
+	}
+	return 0
+}
+
+func (x *QueueState) GetNextSinceUs() int64 {
+	if x != nil {
+		return x.NextSinceUs
+	}
+	return 0
+}
+
+type QueuesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Queues        []*QueueState          `protobuf:"bytes,1,rep,name=queues,proto3" json:"queues,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *QueuesReply) Reset() {
+	*x = QueuesReply{}
+	mi := &file_wire_proto_msgTypes[60]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *QueuesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*QueuesReply) ProtoMessage() {}
+
+func (x *QueuesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[60]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use QueuesReply.ProtoReflect.Descriptor instead.
+func (*QueuesReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{60}
+}
+
+func (x *QueuesReply) GetQueues() []*QueueState {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
 // Retention says how long tasks of a type are kept after their end: 0 for "not set", -1 for "for ever". The empty type
 // stands for all types; what is not set there is the built-in default.
 type Retention struct {
@@ -3902,7 +4336,7 @@ type Retention struct {
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3914,7 +4348,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3927,7 +4361,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *Retention) GetType() string {
@@ -3968,7 +4402,7 @@ type RetentionRequest struct {
 
 func (x *RetentionRequest) Reset() {
 	*x = RetentionRequest{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3980,7 +4414,7 @@ func (x *RetentionRequest) String() string {
 func (*RetentionRequest) ProtoMessage() {}
 
 func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3993,7 +4427,7 @@ func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
 func (*RetentionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *RetentionRequest) GetSet() *Retention {
@@ -4012,7 +4446,7 @@ type RetentionReply struct {
 
 func (x *RetentionReply) Reset() {
 	*x = RetentionReply{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4024,7 +4458,7 @@ func (x *RetentionReply) String() string {
 func (*RetentionReply) ProtoMessage() {}
 
 func (x *RetentionReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4037,7 +4471,7 @@ func (x *RetentionReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionReply.ProtoReflect.Descriptor instead.
 func (*RetentionReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *RetentionReply) GetSettings() []*Retention {
@@ -4384,7 +4818,47 @@ const file_wire_proto_rawDesc = "" +
 	"\x04size\x18\x02 \x01(\x04R\x04size\",\n" +
 	"\x12SetDispatchRequest\x12\x16\n" +
 	"\x06paused\x18\x01 \x01(\bR\x06paused\"\x12\n" +
-	"\x10SetDispatchReply\"\x8b\x01\n" +
+	"\x10SetDispatchReply\"I\n" +
+	"\x04Rate\x12\x14\n" +
+	"\x05count\x18\x01 \x01(\rR\x05count\x12\x15\n" +
+	"\x06per_us\x18\x02 \x01(\x03R\x05perUs\x12\x14\n" +
+	"\x05burst\x18\x03 \x01(\rR\x05burst\"\xd2\x02\n" +
+	"\x0fSetQueueRequest\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1b\n" +
+	"\x06paused\x18\x03 \x01(\bH\x00R\x06paused\x88\x01\x01\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12%\n" +
+	"\vconcurrency\x18\x05 \x01(\rH\x01R\vconcurrency\x88\x01\x01\x12'\n" +
+	"\x04rate\x18\x06 \x01(\v2\x13.haiku.wire.v1.RateR\x04rate\x12\x19\n" +
+	"\x05depth\x18\a \x01(\x04H\x02R\x05depth\x88\x01\x01\x12\x19\n" +
+	"\x05bytes\x18\b \x01(\x04H\x03R\x05bytes\x88\x01\x01\x12\x1e\n" +
+	"\baging_us\x18\t \x01(\x03H\x04R\aagingUs\x88\x01\x01B\t\n" +
+	"\a_pausedB\x0e\n" +
+	"\f_concurrencyB\b\n" +
+	"\x06_depthB\b\n" +
+	"\x06_bytesB\v\n" +
+	"\t_aging_us\"\x0f\n" +
+	"\rSetQueueReply\";\n" +
+	"\rQueuesRequest\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x14\n" +
+	"\x05stale\x18\x02 \x01(\bR\x05stale\"\xf5\x02\n" +
+	"\n" +
+	"QueueState\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
+	"\x06paused\x18\x03 \x01(\bR\x06paused\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12 \n" +
+	"\vconcurrency\x18\x05 \x01(\rR\vconcurrency\x12'\n" +
+	"\x04rate\x18\x06 \x01(\v2\x13.haiku.wire.v1.RateR\x04rate\x12\x14\n" +
+	"\x05depth\x18\a \x01(\x04R\x05depth\x12\x14\n" +
+	"\x05bytes\x18\b \x01(\x04R\x05bytes\x12\x19\n" +
+	"\baging_us\x18\t \x01(\x03R\aagingUs\x122\n" +
+	"\x06counts\x18\n" +
+	" \x01(\v2\x1a.haiku.wire.v1.QueueCountsR\x06counts\x12#\n" +
+	"\rwaiting_bytes\x18\v \x01(\x04R\fwaitingBytes\x12\"\n" +
+	"\rnext_since_us\x18\f \x01(\x03R\vnextSinceUs\"@\n" +
+	"\vQueuesReply\x121\n" +
+	"\x06queues\x18\x01 \x03(\v2\x19.haiku.wire.v1.QueueStateR\x06queues\"\x8b\x01\n" +
 	"\tRetention\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
 	"\fcompleted_us\x18\x02 \x01(\x03R\vcompletedUs\x12$\n" +
@@ -4407,7 +4881,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 58)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
@@ -4464,9 +4938,15 @@ var file_wire_proto_goTypes = []any{
 	(*SaveSnapshotReply)(nil),    // 52: haiku.wire.v1.SaveSnapshotReply
 	(*SetDispatchRequest)(nil),   // 53: haiku.wire.v1.SetDispatchRequest
 	(*SetDispatchReply)(nil),     // 54: haiku.wire.v1.SetDispatchReply
-	(*Retention)(nil),            // 55: haiku.wire.v1.Retention
-	(*RetentionRequest)(nil),     // 56: haiku.wire.v1.RetentionRequest
-	(*RetentionReply)(nil),       // 57: haiku.wire.v1.RetentionReply
+	(*Rate)(nil),                 // 55: haiku.wire.v1.Rate
+	(*SetQueueRequest)(nil),      // 56: haiku.wire.v1.SetQueueRequest
+	(*SetQueueReply)(nil),        // 57: haiku.wire.v1.SetQueueReply
+	(*QueuesRequest)(nil),        // 58: haiku.wire.v1.QueuesRequest
+	(*QueueState)(nil),           // 59: haiku.wire.v1.QueueState
+	(*QueuesReply)(nil),          // 60: haiku.wire.v1.QueuesReply
+	(*Retention)(nil),            // 61: haiku.wire.v1.Retention
+	(*RetentionRequest)(nil),     // 62: haiku.wire.v1.RetentionRequest
+	(*RetentionReply)(nil),       // 63: haiku.wire.v1.RetentionReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -4497,13 +4977,17 @@ var file_wire_proto_depIdxs = []int32{
 	35, // 25: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
 	40, // 26: haiku.wire.v1.DoctorReply.found:type_name -> haiku.wire.v1.Verification
 	32, // 27: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
-	55, // 28: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
-	55, // 29: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
-	30, // [30:30] is the sub-list for method output_type
-	30, // [30:30] is the sub-list for method input_type
-	30, // [30:30] is the sub-list for extension type_name
-	30, // [30:30] is the sub-list for extension extendee
-	0,  // [0:30] is the sub-list for field type_name
+	55, // 28: haiku.wire.v1.SetQueueRequest.rate:type_name -> haiku.wire.v1.Rate
+	55, // 29: haiku.wire.v1.QueueState.rate:type_name -> haiku.wire.v1.Rate
+	29, // 30: haiku.wire.v1.QueueState.counts:type_name -> haiku.wire.v1.QueueCounts
+	59, // 31: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
+	61, // 32: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
+	61, // 33: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
+	34, // [34:34] is the sub-list for method output_type
+	34, // [34:34] is the sub-list for method input_type
+	34, // [34:34] is the sub-list for extension type_name
+	34, // [34:34] is the sub-list for extension extendee
+	0,  // [0:34] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -4513,13 +4997,14 @@ func file_wire_proto_init() {
 	}
 	file_wire_proto_msgTypes[8].OneofWrappers = []any{}
 	file_wire_proto_msgTypes[26].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[56].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   58,
+			NumMessages:   64,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

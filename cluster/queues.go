@@ -1,0 +1,134 @@
+package cluster
+
+import (
+	"cmp"
+	"context"
+	"slices"
+	"time"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// SetQueue changes settings of a queue, or of a type in it. It needs no task to be there.
+func (n *Node) SetQueue(ctx context.Context, c task.QueueChange) error {
+	if err := c.Validate(); err != nil {
+		return err
+	}
+	l, err := n.leading()
+	if err != nil {
+		return err
+	}
+	r, err := l.do(ctx, &fsm.SetQueue{Change: c})
+	if err == nil {
+		err = r.Err
+	}
+	return err
+}
+
+// Queues lists the queues that have tasks or settings, in order, each with the sum of its types first.
+func (n *Node) Queues(ctx context.Context, q task.QueuesQuery) (list []task.QueueState, err error) {
+	if err := q.Validate(); err != nil {
+		return nil, err
+	}
+	err = n.read(ctx, q.Stale, func(*leadership) error {
+		list, err = queueStates(n.store, q.Queue)
+		return err
+	})
+	return list, err
+}
+
+func queueStates(st *store.Store, only string) ([]task.QueueState, error) {
+	states := make(map[store.Pair]*task.QueueState)
+	at := func(name store.Pair) *task.QueueState {
+		s := states[name]
+		if s == nil {
+			s = &task.QueueState{QueueSettings: task.QueueSettings{Queue: name.Queue, Type: name.Type},
+				Counts: task.QueueCounts{Queue: name.Queue, Type: name.Type}}
+			states[name] = s
+		}
+		return s
+	}
+	settings, err := fsm.Queues(st)
+	if err != nil {
+		return nil, err
+	}
+	for _, s := range settings {
+		if only == "" || only == s.Queue {
+			at(store.Pair{Queue: s.Queue})
+			at(store.Pair{Queue: s.Queue, Type: s.Type}).QueueSettings = s
+		}
+	}
+	counts := st.Counts(only, "").Queues
+	for i := range counts {
+		c := &counts[i]
+		at(store.Pair{Queue: c.Queue}).Counts.Add(c)
+		s := at(store.Pair{Queue: c.Queue, Type: c.Type})
+		s.Counts = *c
+		if us := st.FirstScheduled(store.Pair{Queue: c.Queue, Type: c.Type}); us != 0 {
+			s.NextSince = time.UnixMicro(us).UTC()
+		}
+	}
+	list := make([]task.QueueState, 0, len(states))
+	for name, s := range states {
+		s.WaitingBytes = uint64(st.Occupancy(name).Bytes)
+		list = append(list, *s)
+	}
+	slices.SortFunc(list, func(a, b task.QueueState) int {
+		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Type, b.Type))
+	})
+	return list, nil
+}
+
+// room returns how many tasks of a pair the settings of queues let be claimed now. If it is a rate that allows none, the
+// throttle will wake claims that wait.
+func (l *leadership) room(p store.Pair, now time.Time) int64 {
+	n, next := l.fsm.Room(p, now)
+	if n == 0 && !next.IsZero() {
+		l.throttle.tell(p.Queue, next)
+	}
+	return n
+}
+
+// open returns how many of the tasks that became claimable are worth waking for.
+func (l *leadership) open(c store.Claimable, now time.Time) int {
+	if !l.fsm.Gated() {
+		return c.Count
+	}
+	if !l.waiters.waits(c.Pair) {
+		return 0
+	}
+	return int(min(int64(c.Count), l.room(c.Pair, now)))
+}
+
+// wakeQueue lets waiting claims try for the ready tasks of a queue, or of types in it, after it was opened.
+func (l *leadership) wakeQueue(queue string, types []string) {
+	if l.paused.Load() {
+		return
+	}
+	now := l.clock.Now()
+	left, _ := l.fsm.Room(store.Pair{Queue: queue}, now)
+	for _, c := range l.store.Ready(queue, types) {
+		count := l.open(c, now)
+		if count == 0 {
+			continue
+		}
+		for _, w := range l.waiters.pick(c.Pair, int(min(int64(count), left))) {
+			l.propose(w)
+			left--
+		}
+		if left <= 0 {
+			return
+		}
+	}
+}
+
+// wakeNamed is wakeQueue for a queue, or for a type in it if that is not empty.
+func (l *leadership) wakeNamed(name store.Pair) {
+	if name.Type == "" {
+		l.wakeQueue(name.Queue, nil)
+	} else {
+		l.wakeQueue(name.Queue, []string{name.Type})
+	}
+}
