@@ -27,8 +27,12 @@ const (
 	MaxDelay         = 10 * 366 * 24 * time.Hour
 	MaxWait          = 10 * time.Minute // of one claim or query
 	MaxLease         = 12 * time.Hour
-	InlineBytes      = 1 << 10 // a payload or result up to this size stands in the record
-	MaxTouch         = 1000    // tasks that one command may change
+	InlineBytes      = 1 << 10  // a payload or result up to this size stands in the record
+	MaxTouch         = 1000     // tasks that one command may change
+	MaxExpression    = 256      // bytes of a cron expression
+	MaxSchedules     = 10000    // of a cluster
+	MaxScheduleBytes = 64 << 10 // payload of a schedule's task
+	MaxUpcoming      = 100      // next fires told at once
 	DefaultLease     = 30 * time.Second
 	DefaultRetries   = 3
 	DefaultCrashes   = 3

@@ -15,6 +15,7 @@ const (
 var mayImport = map[string][]string{
 	"task":                  {},
 	"member":                {"task"},
+	"cron":                  {"task"},
 	"internal/pb/wirepb":    {},
 	"internal/pb/recordpb":  {},
 	"internal/pb/commandpb": {},
@@ -26,7 +27,7 @@ var mayImport = map[string][]string{
 	"worker":                {"task", "member", "wire", "client"},
 	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
 	"haikutest":             {"task", "member", "client", "transport"},
-	"cluster":               {"task", "member", "snapshot", "store", "fsm"},
+	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
 	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
