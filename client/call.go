@@ -15,7 +15,8 @@ func urgent(kind wire.Type) bool { return kind == wire.Heartbeat || kind == wire
 // changes reports whether a request has an effect, so that it matters whether it was carried out.
 func changes(kind wire.Type) bool {
 	switch kind {
-	case wire.QueryStatus, wire.ListTasks, wire.GetStats, wire.ClusterStatus, wire.Heartbeat, wire.SaveSnapshot, wire.Doctor:
+	case wire.QueryStatus, wire.ListTasks, wire.GetStats, wire.ClusterStatus, wire.Heartbeat, wire.SaveSnapshot, wire.Doctor,
+		wire.Schedules:
 		return false
 	}
 	return true

@@ -28,6 +28,8 @@ type leadership struct {
 	sessions *sessions
 	due      *alarm        // a task is due sooner than the promoter knows
 	work     chan struct{} // a command left work for a step
+	agenda   *agenda       // schedules that changed
+	full     func() error  // why no submit is taken now; nil if it is
 	paused   atomic.Bool   // claims get nothing: those that wait do not try
 	throttle *throttle
 	dedup    time.Duration
@@ -46,6 +48,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l := &leadership{
 		term: n.raft.CurrentTerm(), store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
 		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
+		agenda: newAgenda(), full: n.refusal,
 	}
 	replicated, err := n.store.Time()
 	if err != nil {
@@ -67,7 +70,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
-	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace} {
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace, l.cron} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}
 	return l, nil
@@ -153,6 +156,12 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 		l.dispatchSet(c.Paused)
 	case *fsm.SetQueue:
 		l.wakeNamed(store.Pair{Queue: c.Change.Queue, Type: c.Change.Type})
+	case *fsm.SetSchedule:
+		l.agenda.tell(c.Schedule.Name)
+	case *fsm.RemoveSchedule:
+		l.agenda.tell(c.Name)
+	case *fsm.Fire:
+		l.agenda.tell(c.Name)
 	}
 	if r.More {
 		poke(l.work)

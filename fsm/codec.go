@@ -75,6 +75,12 @@ func commandToPB(c Command) (message, error) {
 		return setRetentionToPB(c), nil
 	case *Reap:
 		return &commandpb.Reap{Max: uint32(c.Max), DedupWindowUs: c.DedupWindow.Microseconds()}, nil
+	case *SetSchedule:
+		return &commandpb.SetSchedule{Schedule: scheduleToPB(&c.Schedule)}, nil
+	case *RemoveSchedule:
+		return &commandpb.RemoveSchedule{Name: c.Name}, nil
+	case *Fire:
+		return fireToPB(c), nil
 	}
 	return nil, fmt.Errorf("%w: %T", errKind, c)
 }
@@ -129,6 +135,14 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		return decode(body, &commandpb.SetQueue{}, setQueueFromPB)
 	case KindRequeue:
 		return decode(body, &commandpb.Requeue{}, requeueFromPB)
+	case KindSetSchedule:
+		return decode(body, &commandpb.SetSchedule{}, setScheduleFromPB)
+	case KindRemoveSchedule:
+		return decode(body, &commandpb.RemoveSchedule{}, func(m *commandpb.RemoveSchedule) (Command, error) {
+			return &RemoveSchedule{Name: m.Name}, nil
+		})
+	case KindFire:
+		return decode(body, &commandpb.Fire{}, fireFromPB)
 	}
 	return nil, errKind
 }

@@ -18,6 +18,7 @@ type history struct {
 	logs    []*raft.Log
 	results []any
 	reaped  int // tasks deleted and ids forgotten
+	fired   int // fires of schedules that submitted a task
 }
 
 // makeHistory grows a log entry by entry on a machine of its own, so that results name leases that exist.
@@ -44,6 +45,9 @@ func makeHistory(t testing.TB, seed uint64, entries int) history {
 			commands = commands[:0]
 			for range 1 + rng.IntN(6) {
 				c := randomCommand(rng, &known, running)
+				if rng.IntN(10) == 0 {
+					c = randomSchedule(rng, versionsOf(t, f.store))
+				}
 				commands = append(commands, c)
 				e, err := Encode(c)
 				if err != nil {
@@ -59,6 +63,9 @@ func makeHistory(t testing.TB, seed uint64, entries int) history {
 				running = append(running, results[j].Tasks...)
 				if commands[j].Kind() == KindReap {
 					h.reaped += results[j].Count
+				}
+				if c, ok := commands[j].(*Fire); ok && c.Version > 0 && len(results[j].Receipts) > 0 {
+					h.fired++
 				}
 			}
 		}
@@ -265,6 +272,9 @@ func TestAnyCutGivesTheSameState(t *testing.T) {
 		h := makeHistory(t, seed, 300)
 		if h.reaped < 5 {
 			t.Fatalf("seed %d: only %d tasks were deleted", seed, h.reaped)
+		}
+		if h.fired < 2 {
+			t.Fatalf("seed %d: only %d schedules fired", seed, h.fired)
 		}
 		rng := rand.New(rand.NewPCG(seed, 2))
 		var first fingerprint

@@ -49,6 +49,13 @@ func allCommands() []Command {
 		&Requeue{After: id, Max: 9},
 		&SetRetention{task.Retention{Type: "t", Completed: time.Hour, DeadLetter: task.KeepForever, Cancelled: time.Second}},
 		&Reap{Max: 9, DedupWindow: time.Hour},
+		&SetSchedule{Schedule: task.Schedule{
+			Name: "s", Expression: "@daily", Zone: "Asia/Tokyo", Task: task.Spec{Type: "t", Payload: []byte("p")}, CatchUp: task.CatchUpAll,
+			Overlap: task.OverlapAllow, Start: epoch, End: epoch, ID: 1, Version: 2, Anchor: epoch, Paused: true, PauseReason: "r", Next: epoch,
+			LastFire: epoch, LastTask: id, LastError: "e", Fired: 3, Skipped: 4, CreatedAt: epoch, UpdatedAt: epoch,
+		}},
+		&RemoveSchedule{Name: "s"},
+		&Fire{Name: "s", Version: 2, Due: epoch, At: epoch.Add(time.Second), Next: epoch.Add(time.Hour), Trigger: id},
 	}
 }
 

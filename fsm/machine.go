@@ -98,6 +98,12 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.reap(c)
 	case *SetQueue:
 		return m.setQueue(c)
+	case *SetSchedule:
+		return m.setSchedule(c)
+	case *RemoveSchedule:
+		return m.removeSchedule(c)
+	case *Fire:
+		return m.fire(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

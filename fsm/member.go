@@ -93,8 +93,10 @@ func Members(st *store.Store) ([]member.Member, error) {
 }
 
 // ClusterID returns the cluster's id as the state holds it; zero before Found was applied.
-func ClusterID(st *store.Store) (member.ID, error) {
-	value, err := st.Meta(clusterKey)
+func ClusterID(st *store.Store) (member.ID, error) { return clusterID(st) }
+
+func clusterID(from metaReader) (member.ID, error) {
+	value, err := from.Meta(clusterKey)
 	if err != nil || value == nil {
 		return member.ID{}, err
 	}

@@ -179,6 +179,8 @@ func (s *script) command(words []string) string {
 		}})
 	case "reap":
 		return s.apply(&Reap{Max: number(args["max"], task.MaxTouch), DedupWindow: 24 * time.Hour})
+	case "schedule", "unschedule", "fire", "trigger", "schedules":
+		return s.scheduling(words, args)
 	case "mark":
 		return s.apply(&Mark{})
 	case "dispatch":
@@ -271,6 +273,13 @@ func (s *script) spec(name string, args map[string]string) task.Spec {
 
 // id makes the same id of the same name: a version 7 UUID of the script's epoch; "old..." is two days older, "new..." newer.
 func (s *script) id(name string) task.ID {
+	if strings.Contains(name, "@") {
+		for id, known := range s.names { // of a fire
+			if known == name {
+				return id
+			}
+		}
+	}
 	at := epoch
 	if strings.HasPrefix(name, "old") {
 		at = at.Add(-48 * time.Hour)

@@ -58,7 +58,15 @@ func (*cluster) Transfer(context.Context, member.ID) (string, error)  { return "
 func (*cluster) Adopt(context.Context, []string) error                { return errNone }
 func (*cluster) SetRetention(context.Context, task.Retention) error   { return errNone }
 func (*cluster) Retentions(context.Context) ([]task.Retention, error) { return nil, errNone }
-func (*cluster) SetQueue(context.Context, task.QueueChange) error     { return errNone }
+
+func (*cluster) ChangeSchedule(context.Context, task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
+	return nil, task.Receipt{}, errNone
+}
+
+func (*cluster) Schedules(context.Context, task.ScheduleQuery) (task.SchedulePage, error) {
+	return task.SchedulePage{}, errNone
+}
+func (*cluster) SetQueue(context.Context, task.QueueChange) error { return errNone }
 func (*cluster) Queues(context.Context, task.QueuesQuery) ([]task.QueueState, error) {
 	return nil, errNone
 }

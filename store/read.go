@@ -228,3 +228,29 @@ func (s *Store) ScanMeta(prefix string) ([]KV, error) {
 	defer d.users.Done()
 	return d.scanMeta(prefix, 0, func([]byte) bool { return false })
 }
+
+// EachMeta calls fn for the committed keys that begin with prefix and come after the key after, in order, while it
+// returns true. It may keep what it gets.
+func (s *Store) EachMeta(prefix, after string, fn func(KV) (more bool, err error)) error {
+	d, err := s.acquire()
+	if err != nil {
+		return err
+	}
+	defer d.users.Done()
+	from := prefix
+	if after >= prefix {
+		from = after + "\x00"
+	}
+	it := d.scan(famMeta, []byte(from), prefixEnd([]byte(prefix)), nil)
+	defer it.close()
+	for more := true; more && it.valid(); it.next() {
+		v, err := readVersion(famMeta, it.value())
+		if err != nil {
+			return err
+		}
+		if more, err = fn(KV{string(it.key()), bytes.Clone(v)}); err != nil {
+			return err
+		}
+	}
+	return it.err()
+}

@@ -64,6 +64,10 @@ type Admin interface {
 	// Retentions lists how long ended tasks are kept: for all types first.
 	Retentions(ctx context.Context) ([]task.Retention, error)
 	SetRetention(ctx context.Context, r task.Retention) error
+	// ChangeSchedule returns the schedule as it is then, nil after it was triggered or removed, and the receipt of the
+	// task that was triggered.
+	ChangeSchedule(ctx context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error)
+	Schedules(ctx context.Context, q task.ScheduleQuery) (task.SchedulePage, error)
 }
 
 // Identity is who this node is, as its answer to a Hello says.

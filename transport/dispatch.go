@@ -53,6 +53,10 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.queues(f)
 	case wire.Retention:
 		return c.retention(f)
+	case wire.SetSchedule:
+		return c.setSchedule(f)
+	case wire.Schedules:
+		return c.schedules(f)
 	}
 	return nil, fmt.Errorf("%w: %s", task.ErrUnknownType, f.Type)
 }

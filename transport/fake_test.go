@@ -230,6 +230,18 @@ func (a *fakeAdmin) Queues(_ context.Context, q task.QueuesQuery) ([]task.QueueS
 func (a *fakeAdmin) Retentions(context.Context) ([]task.Retention, error) {
 	return []task.Retention{{}, {Type: a.name, Completed: time.Hour}}, nil
 }
+func (a *fakeAdmin) ChangeSchedule(_ context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
+	if c.Action == task.ScheduleTrigger {
+		return nil, task.Receipt{ID: c.TaskID}, nil
+	}
+	return &c.Schedule, task.Receipt{}, c.Validate()
+}
+
+func (a *fakeAdmin) Schedules(_ context.Context, q task.ScheduleQuery) (task.SchedulePage, error) {
+	s := &task.Schedule{Name: q.Name, Task: task.Spec{Type: a.name}}
+	return task.SchedulePage{Schedules: []*task.Schedule{s}, Upcoming: make([]time.Time, q.Fires), Next: q.After}, nil
+}
+
 func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention) error {
 	return r.Validate()
 }

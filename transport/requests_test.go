@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"bytes"
 	"context"
 	"errors"
 	"fmt"
@@ -197,6 +198,24 @@ func TestAdminRequests(t *testing.T) {
 	p.call(wire.Queues, &wirepb.QueuesRequest{Queue: "q", Stale: true}, &queues)
 	if len(queues.Queues) != 1 || queues.Queues[0].Queue != "q" || !queues.Queues[0].Paused {
 		t.Errorf("queues %+v", &queues)
+	}
+	var set wirepb.SetScheduleReply
+	daily := &wirepb.Schedule{Name: "d", Expression: "@daily", Task: &wirepb.TaskSpec{Type: "t"}}
+	p.call(wire.SetSchedule, &wirepb.SetScheduleRequest{Action: 1, Schedule: daily}, &set)
+	if set.Schedule.GetName() != "d" || set.Receipt != nil {
+		t.Errorf("schedule %+v", &set)
+	}
+	id := task.NewID()
+	var triggered wirepb.SetScheduleReply
+	p.call(wire.SetSchedule, &wirepb.SetScheduleRequest{Action: 4, Name: "d", TaskId: id[:]}, &triggered)
+	if triggered.Schedule != nil || !bytes.Equal(triggered.Receipt.GetId(), id[:]) {
+		t.Errorf("trigger %+v", &triggered)
+	}
+	p.nack(p.send(wire.SetSchedule, &wirepb.SetScheduleRequest{Action: 6, Name: "d"}), task.ErrInvalid)
+	var page wirepb.SchedulesReply
+	p.call(wire.Schedules, &wirepb.SchedulesRequest{Name: "d", Fires: 3}, &page)
+	if len(page.Schedules) != 1 || page.Schedules[0].Name != "d" || len(page.UpcomingUs) != 3 {
+		t.Errorf("schedules %+v", &page)
 	}
 	var kept wirepb.RetentionReply
 	p.call(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{Type: "a", CompletedUs: -1}}, &kept)

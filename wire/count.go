@@ -45,6 +45,10 @@ var (
 	idsCounts         = []count{{1, "ids", task.MaxItems, nil}}
 	doctorCounts      = []count{{7, "found", 1, []count{{8, "problems", maxProblems, nil}}}}
 	adoptCounts       = []count{{1, "addresses", maxAddresses, nil}}
+	scheduleCounts    = []count{{4, "task", 1, specCounts}}
+	setCounts         = []count{{3, "schedule", 1, scheduleCounts}}
+	setReplyCounts    = []count{{1, "schedule", 1, scheduleCounts}}
+	schedulesCounts   = []count{{1, "schedules", task.MaxItems, scheduleCounts}}
 	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
 )
 
@@ -70,6 +74,12 @@ func countsOf(m Message) []count {
 		return idsCounts
 	case *wirepb.AdoptRequest:
 		return adoptCounts
+	case *wirepb.SetScheduleRequest:
+		return setCounts
+	case *wirepb.SetScheduleReply:
+		return setReplyCounts
+	case *wirepb.SchedulesReply:
+		return schedulesCounts
 	case *wirepb.RetentionReply:
 		return retentionCounts
 	case *wirepb.DoctorReply:

@@ -196,6 +196,11 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 		t.Fatal(err)
 	}
 	yes, five, thousand, aging := true, uint32(5), uint64(1000), time.Minute
+	daily := &task.Schedule{Name: "nightly", Expression: "0 3 * * *", Zone: "Europe/Berlin",
+		Task: task.Spec{Type: "report", Payload: []byte("all")}, CatchUp: task.CatchUpOne}
+	kept := *daily
+	kept.Task.Payload, kept.Next, kept.LastFire, kept.LastTask = nil, goldenAt.Add(time.Hour), goldenAt, goldenID
+	kept.Fired, kept.CreatedAt, kept.UpdatedAt = 1, goldenAt, goldenAt
 	mail := task.Retention{Type: "email", Completed: time.Hour, DeadLetter: task.KeepForever}
 	return map[string][]golden{
 		"Hello": {
@@ -268,6 +273,23 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 			{"nothing for all types, and for one: completed tasks an hour, dead letters for ever", false, Ack, 24,
 				RetentionsToPB([]task.Retention{{}, mail})},
 			{"set it", true, Retention, 25, &wirepb.RetentionRequest{Set: RetentionToPB(&mail)}},
+		},
+		"SetSchedule": {
+			{"each night at three in Berlin", true, SetSchedule, 26,
+				ScheduleChangeToPB(&task.ScheduleChange{Action: task.ScheduleSet, Schedule: *daily})},
+			{"as it is now", false, Ack, 26, &wirepb.SetScheduleReply{Schedule: ScheduleToPB(&kept)}},
+			{"pause it", true, SetSchedule, 27,
+				ScheduleChangeToPB(&task.ScheduleChange{Action: task.SchedulePause, Name: "nightly", Reason: "holidays"})},
+			{"submit its task now", true, SetSchedule, 28,
+				ScheduleChangeToPB(&task.ScheduleChange{Action: task.ScheduleTrigger, Name: "nightly", TaskID: goldenID2})},
+			{"it was accepted", false, Ack, 28, &wirepb.SetScheduleReply{Receipt: ReceiptsToPB([]task.Receipt{{ID: goldenID2}})[0]}},
+		},
+		"Schedules": {
+			{"one with its next two fires", true, Schedules, 29, ScheduleQueryToPB(&task.ScheduleQuery{Name: "nightly", Fires: 2})},
+			{"here it is", false, Ack, 29, SchedulePageToPB(&task.SchedulePage{Schedules: []*task.Schedule{&kept},
+				Upcoming: []time.Time{goldenAt.Add(time.Hour), goldenAt.Add(25 * time.Hour)}})},
+			{"a list, from after a name on", true, Schedules, 30, ScheduleQueryToPB(&task.ScheduleQuery{After: "m", Limit: 1})},
+			{"there are more", false, Ack, 30, SchedulePageToPB(&task.SchedulePage{Schedules: []*task.Schedule{&kept}, Next: "nightly"})},
 		},
 	}
 }

@@ -102,6 +102,10 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.SetQueueRequest)
 	case Queues:
 		return new(wirepb.QueuesRequest)
+	case SetSchedule:
+		return new(wirepb.SetScheduleRequest)
+	case Schedules:
+		return new(wirepb.SchedulesRequest)
 	}
 	return nil
 }
@@ -153,6 +157,10 @@ func NewReply(t Type) Message {
 		return new(wirepb.SetQueueReply)
 	case Queues:
 		return new(wirepb.QueuesReply)
+	case SetSchedule:
+		return new(wirepb.SetScheduleReply)
+	case Schedules:
+		return new(wirepb.SchedulesReply)
 	}
 	return nil
 }

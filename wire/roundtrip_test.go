@@ -75,6 +75,25 @@ func throughResult(m *wirepb.ResultRequest) (Message, error) {
 	return out, err
 }
 
+func throughSetScheduleReply(m *wirepb.SetScheduleReply) (Message, error) {
+	out := &wirepb.SetScheduleReply{}
+	if m.Schedule != nil {
+		s, err := ScheduleFromPB(m.Schedule)
+		if err != nil {
+			return nil, err
+		}
+		out.Schedule = ScheduleToPB(s)
+	}
+	if m.Receipt != nil {
+		r, err := ReceiptsFromPB([]*wirepb.Receipt{m.Receipt})
+		if err != nil {
+			return nil, err
+		}
+		out.Receipt = ReceiptsToPB(r)[0]
+	}
+	return out, nil
+}
+
 func throughRead(m Message) (Message, error) {
 	switch m := m.(type) {
 	case *wirepb.QueryRequest:
@@ -148,6 +167,19 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.AdoptRequest:
 		addresses, err := AddressesFromPB(m)
 		return &wirepb.AdoptRequest{Addresses: addresses}, err
+	case *wirepb.SetScheduleRequest:
+		c, err := ScheduleChangeFromPB(m)
+		_ = c.Validate()
+		return ScheduleChangeToPB(&c), err
+	case *wirepb.SetScheduleReply:
+		return throughSetScheduleReply(m)
+	case *wirepb.SchedulesRequest:
+		q := ScheduleQueryFromPB(m)
+		_ = q.Validate()
+		return m, nil
+	case *wirepb.SchedulesReply:
+		page, err := SchedulePageFromPB(m)
+		return SchedulePageToPB(&page), err
 	case *wirepb.RetentionRequest:
 		if m.Set == nil {
 			return m, nil

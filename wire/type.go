@@ -35,13 +35,15 @@ const (
 	SetDispatch   Type = 42 // SetDispatchRequest, SetDispatchReply
 	SetQueue      Type = 43 // SetQueueRequest, SetQueueReply
 	Queues        Type = 44 // QueuesRequest, QueuesReply
+	SetSchedule   Type = 45 // SetScheduleRequest, SetScheduleReply
+	Schedules     Type = 46 // SchedulesRequest, SchedulesReply
 )
 
 // Types lists every frame type in the order of its number.
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues}
+	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues, SetSchedule, Schedules}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
@@ -50,7 +52,7 @@ var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", Ta
 	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
 	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", Doctor: "Doctor",
 	Retention: "Retention", SetDispatch: "SetDispatch",
-	SetQueue: "SetQueue", Queues: "Queues"}
+	SetQueue: "SetQueue", Queues: "Queues", SetSchedule: "SetSchedule", Schedules: "Schedules"}
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return int(t) < len(typeNames) && typeNames[t] != "" }

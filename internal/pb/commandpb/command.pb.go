@@ -1473,6 +1473,388 @@ func (x *Reap) GetDedupWindowUs() int64 {
 	return 0
 }
 
+// Schedule is a schedule as the log and meta have it: in meta without the task's payload, which has a key of its own; in
+// the log without what the broker keeps, from id on, but for version, anchor, pause and next fire.
+type Schedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Expression    string                 `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
+	Zone          string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`
+	Task          *Spec                  `protobuf:"bytes,4,opt,name=task,proto3" json:"task,omitempty"`
+	CatchUp       uint32                 `protobuf:"varint,5,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"`
+	Overlap       uint32                 `protobuf:"varint,6,opt,name=overlap,proto3" json:"overlap,omitempty"`
+	StartUs       int64                  `protobuf:"varint,7,opt,name=start_us,json=startUs,proto3" json:"start_us,omitempty"`
+	EndUs         int64                  `protobuf:"varint,8,opt,name=end_us,json=endUs,proto3" json:"end_us,omitempty"`
+	Id            uint64                 `protobuf:"varint,9,opt,name=id,proto3" json:"id,omitempty"`
+	Version       uint64                 `protobuf:"varint,10,opt,name=version,proto3" json:"version,omitempty"`
+	AnchorUs      int64                  `protobuf:"varint,11,opt,name=anchor_us,json=anchorUs,proto3" json:"anchor_us,omitempty"`
+	Paused        bool                   `protobuf:"varint,12,opt,name=paused,proto3" json:"paused,omitempty"`
+	PauseReason   string                 `protobuf:"bytes,13,opt,name=pause_reason,json=pauseReason,proto3" json:"pause_reason,omitempty"`
+	NextUs        int64                  `protobuf:"varint,14,opt,name=next_us,json=nextUs,proto3" json:"next_us,omitempty"`
+	LastFireUs    int64                  `protobuf:"varint,15,opt,name=last_fire_us,json=lastFireUs,proto3" json:"last_fire_us,omitempty"`
+	LastTask      []byte                 `protobuf:"bytes,16,opt,name=last_task,json=lastTask,proto3" json:"last_task,omitempty"`
+	LastError     string                 `protobuf:"bytes,17,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	Fired         uint64                 `protobuf:"varint,18,opt,name=fired,proto3" json:"fired,omitempty"`
+	Skipped       uint64                 `protobuf:"varint,19,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	CreatedUs     int64                  `protobuf:"varint,20,opt,name=created_us,json=createdUs,proto3" json:"created_us,omitempty"`
+	UpdatedUs     int64                  `protobuf:"varint,21,opt,name=updated_us,json=updatedUs,proto3" json:"updated_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_command_proto_msgTypes[22]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[22]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{22}
+}
+
+func (x *Schedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Schedule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *Schedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Schedule) GetTask() *Spec {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *Schedule) GetCatchUp() uint32 {
+	if x != nil {
+		return x.CatchUp
+	}
+	return 0
+}
+
+func (x *Schedule) GetOverlap() uint32 {
+	if x != nil {
+		return x.Overlap
+	}
+	return 0
+}
+
+func (x *Schedule) GetStartUs() int64 {
+	if x != nil {
+		return x.StartUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetEndUs() int64 {
+	if x != nil {
+		return x.EndUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Schedule) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Schedule) GetAnchorUs() int64 {
+	if x != nil {
+		return x.AnchorUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Schedule) GetPauseReason() string {
+	if x != nil {
+		return x.PauseReason
+	}
+	return ""
+}
+
+func (x *Schedule) GetNextUs() int64 {
+	if x != nil {
+		return x.NextUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetLastFireUs() int64 {
+	if x != nil {
+		return x.LastFireUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetLastTask() []byte {
+	if x != nil {
+		return x.LastTask
+	}
+	return nil
+}
+
+func (x *Schedule) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *Schedule) GetFired() uint64 {
+	if x != nil {
+		return x.Fired
+	}
+	return 0
+}
+
+func (x *Schedule) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Schedule) GetCreatedUs() int64 {
+	if x != nil {
+		return x.CreatedUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetUpdatedUs() int64 {
+	if x != nil {
+		return x.UpdatedUs
+	}
+	return 0
+}
+
+// SetSchedule makes a schedule or changes it; nothing happens unless its version is still the one in the message, 0 for
+// no such schedule.
+type SetSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *Schedule              `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetSchedule) Reset() {
+	*x = SetSchedule{}
+	mi := &file_command_proto_msgTypes[23]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetSchedule) ProtoMessage() {}
+
+func (x *SetSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[23]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetSchedule.ProtoReflect.Descriptor instead.
+func (*SetSchedule) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{23}
+}
+
+func (x *SetSchedule) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+type RemoveSchedule struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RemoveSchedule) Reset() {
+	*x = RemoveSchedule{}
+	mi := &file_command_proto_msgTypes[24]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RemoveSchedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RemoveSchedule) ProtoMessage() {}
+
+func (x *RemoveSchedule) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[24]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RemoveSchedule.ProtoReflect.Descriptor instead.
+func (*RemoveSchedule) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{24}
+}
+
+func (x *RemoveSchedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+// Fire goes on to the next fire of a schedule and submits its task for the moment at; nothing happens unless the
+// schedule has this version and its next fire is the one that is due.
+type Fire struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Version       uint64                 `protobuf:"varint,2,opt,name=version,proto3" json:"version,omitempty"`
+	DueUs         int64                  `protobuf:"varint,3,opt,name=due_us,json=dueUs,proto3" json:"due_us,omitempty"`
+	AtUs          int64                  `protobuf:"varint,4,opt,name=at_us,json=atUs,proto3" json:"at_us,omitempty"`       // due or one after it; 0: all that were due are left out
+	NextUs        int64                  `protobuf:"varint,5,opt,name=next_us,json=nextUs,proto3" json:"next_us,omitempty"` // 0: there is none
+	Trigger       []byte                 `protobuf:"bytes,6,opt,name=trigger,proto3" json:"trigger,omitempty"`              // by hand: the id of the task to submit now; the numbers before are 0
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Fire) Reset() {
+	*x = Fire{}
+	mi := &file_command_proto_msgTypes[25]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Fire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Fire) ProtoMessage() {}
+
+func (x *Fire) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[25]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Fire.ProtoReflect.Descriptor instead.
+func (*Fire) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{25}
+}
+
+func (x *Fire) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Fire) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
+func (x *Fire) GetDueUs() int64 {
+	if x != nil {
+		return x.DueUs
+	}
+	return 0
+}
+
+func (x *Fire) GetAtUs() int64 {
+	if x != nil {
+		return x.AtUs
+	}
+	return 0
+}
+
+func (x *Fire) GetNextUs() int64 {
+	if x != nil {
+		return x.NextUs
+	}
+	return 0
+}
+
+func (x *Fire) GetTrigger() []byte {
+	if x != nil {
+		return x.Trigger
+	}
+	return nil
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -1593,7 +1975,47 @@ const file_command_proto_rawDesc = "" +
 	"\fcancelled_us\x18\x04 \x01(\x03R\vcancelledUs\"@\n" +
 	"\x04Reap\x12\x10\n" +
 	"\x03max\x18\x01 \x01(\rR\x03max\x12&\n" +
-	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUsB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUs\"\xcc\x04\n" +
+	"\bSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x02 \x01(\tR\n" +
+	"expression\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12*\n" +
+	"\x04task\x18\x04 \x01(\v2\x16.haiku.command.v1.SpecR\x04task\x12\x19\n" +
+	"\bcatch_up\x18\x05 \x01(\rR\acatchUp\x12\x18\n" +
+	"\aoverlap\x18\x06 \x01(\rR\aoverlap\x12\x19\n" +
+	"\bstart_us\x18\a \x01(\x03R\astartUs\x12\x15\n" +
+	"\x06end_us\x18\b \x01(\x03R\x05endUs\x12\x0e\n" +
+	"\x02id\x18\t \x01(\x04R\x02id\x12\x18\n" +
+	"\aversion\x18\n" +
+	" \x01(\x04R\aversion\x12\x1b\n" +
+	"\tanchor_us\x18\v \x01(\x03R\banchorUs\x12\x16\n" +
+	"\x06paused\x18\f \x01(\bR\x06paused\x12!\n" +
+	"\fpause_reason\x18\r \x01(\tR\vpauseReason\x12\x17\n" +
+	"\anext_us\x18\x0e \x01(\x03R\x06nextUs\x12 \n" +
+	"\flast_fire_us\x18\x0f \x01(\x03R\n" +
+	"lastFireUs\x12\x1b\n" +
+	"\tlast_task\x18\x10 \x01(\fR\blastTask\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x11 \x01(\tR\tlastError\x12\x14\n" +
+	"\x05fired\x18\x12 \x01(\x04R\x05fired\x12\x18\n" +
+	"\askipped\x18\x13 \x01(\x04R\askipped\x12\x1d\n" +
+	"\n" +
+	"created_us\x18\x14 \x01(\x03R\tcreatedUs\x12\x1d\n" +
+	"\n" +
+	"updated_us\x18\x15 \x01(\x03R\tupdatedUs\"E\n" +
+	"\vSetSchedule\x126\n" +
+	"\bschedule\x18\x01 \x01(\v2\x1a.haiku.command.v1.ScheduleR\bschedule\"$\n" +
+	"\x0eRemoveSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\"\x93\x01\n" +
+	"\x04Fire\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x18\n" +
+	"\aversion\x18\x02 \x01(\x04R\aversion\x12\x15\n" +
+	"\x06due_us\x18\x03 \x01(\x03R\x05dueUs\x12\x13\n" +
+	"\x05at_us\x18\x04 \x01(\x03R\x04atUs\x12\x17\n" +
+	"\anext_us\x18\x05 \x01(\x03R\x06nextUs\x12\x18\n" +
+	"\atrigger\x18\x06 \x01(\fR\atriggerB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -1607,30 +2029,34 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 22)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
 var file_command_proto_goTypes = []any{
-	(*Header)(nil),       // 0: haiku.command.v1.Header
-	(*Spec)(nil),         // 1: haiku.command.v1.Spec
-	(*Submit)(nil),       // 2: haiku.command.v1.Submit
-	(*Claim)(nil),        // 3: haiku.command.v1.Claim
-	(*Outcome)(nil),      // 4: haiku.command.v1.Outcome
-	(*Progress)(nil),     // 5: haiku.command.v1.Progress
-	(*Finish)(nil),       // 6: haiku.command.v1.Finish
-	(*Cancel)(nil),       // 7: haiku.command.v1.Cancel
-	(*Release)(nil),      // 8: haiku.command.v1.Release
-	(*Ended)(nil),        // 9: haiku.command.v1.Ended
-	(*Promote)(nil),      // 10: haiku.command.v1.Promote
-	(*Step)(nil),         // 11: haiku.command.v1.Step
-	(*SetMember)(nil),    // 12: haiku.command.v1.SetMember
-	(*RemoveMember)(nil), // 13: haiku.command.v1.RemoveMember
-	(*Found)(nil),        // 14: haiku.command.v1.Found
-	(*Mark)(nil),         // 15: haiku.command.v1.Mark
-	(*SetDispatch)(nil),  // 16: haiku.command.v1.SetDispatch
-	(*Rate)(nil),         // 17: haiku.command.v1.Rate
-	(*SetQueue)(nil),     // 18: haiku.command.v1.SetQueue
-	(*Requeue)(nil),      // 19: haiku.command.v1.Requeue
-	(*SetRetention)(nil), // 20: haiku.command.v1.SetRetention
-	(*Reap)(nil),         // 21: haiku.command.v1.Reap
+	(*Header)(nil),         // 0: haiku.command.v1.Header
+	(*Spec)(nil),           // 1: haiku.command.v1.Spec
+	(*Submit)(nil),         // 2: haiku.command.v1.Submit
+	(*Claim)(nil),          // 3: haiku.command.v1.Claim
+	(*Outcome)(nil),        // 4: haiku.command.v1.Outcome
+	(*Progress)(nil),       // 5: haiku.command.v1.Progress
+	(*Finish)(nil),         // 6: haiku.command.v1.Finish
+	(*Cancel)(nil),         // 7: haiku.command.v1.Cancel
+	(*Release)(nil),        // 8: haiku.command.v1.Release
+	(*Ended)(nil),          // 9: haiku.command.v1.Ended
+	(*Promote)(nil),        // 10: haiku.command.v1.Promote
+	(*Step)(nil),           // 11: haiku.command.v1.Step
+	(*SetMember)(nil),      // 12: haiku.command.v1.SetMember
+	(*RemoveMember)(nil),   // 13: haiku.command.v1.RemoveMember
+	(*Found)(nil),          // 14: haiku.command.v1.Found
+	(*Mark)(nil),           // 15: haiku.command.v1.Mark
+	(*SetDispatch)(nil),    // 16: haiku.command.v1.SetDispatch
+	(*Rate)(nil),           // 17: haiku.command.v1.Rate
+	(*SetQueue)(nil),       // 18: haiku.command.v1.SetQueue
+	(*Requeue)(nil),        // 19: haiku.command.v1.Requeue
+	(*SetRetention)(nil),   // 20: haiku.command.v1.SetRetention
+	(*Reap)(nil),           // 21: haiku.command.v1.Reap
+	(*Schedule)(nil),       // 22: haiku.command.v1.Schedule
+	(*SetSchedule)(nil),    // 23: haiku.command.v1.SetSchedule
+	(*RemoveSchedule)(nil), // 24: haiku.command.v1.RemoveSchedule
+	(*Fire)(nil),           // 25: haiku.command.v1.Fire
 }
 var file_command_proto_depIdxs = []int32{
 	0,  // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -1641,11 +2067,13 @@ var file_command_proto_depIdxs = []int32{
 	9,  // 5: haiku.command.v1.Release.ended:type_name -> haiku.command.v1.Ended
 	5,  // 6: haiku.command.v1.Ended.progress:type_name -> haiku.command.v1.Progress
 	17, // 7: haiku.command.v1.SetQueue.rate:type_name -> haiku.command.v1.Rate
-	8,  // [8:8] is the sub-list for method output_type
-	8,  // [8:8] is the sub-list for method input_type
-	8,  // [8:8] is the sub-list for extension type_name
-	8,  // [8:8] is the sub-list for extension extendee
-	0,  // [0:8] is the sub-list for field type_name
+	1,  // 8: haiku.command.v1.Schedule.task:type_name -> haiku.command.v1.Spec
+	22, // 9: haiku.command.v1.SetSchedule.schedule:type_name -> haiku.command.v1.Schedule
+	10, // [10:10] is the sub-list for method output_type
+	10, // [10:10] is the sub-list for method input_type
+	10, // [10:10] is the sub-list for extension type_name
+	10, // [10:10] is the sub-list for extension extendee
+	0,  // [0:10] is the sub-list for field type_name
 }
 
 func init() { file_command_proto_init() }
@@ -1661,7 +2089,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   22,
+			NumMessages:   26,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -4481,6 +4481,444 @@ func (x *RetentionReply) GetSettings() []*Retention {
 	return nil
 }
 
+// Schedule submits a task at the moments that a cron expression names.
+type Schedule struct {
+	state      protoimpl.MessageState `protogen:"open.v1"`
+	Name       string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`
+	Expression string                 `protobuf:"bytes,2,opt,name=expression,proto3" json:"expression,omitempty"`
+	Zone       string                 `protobuf:"bytes,3,opt,name=zone,proto3" json:"zone,omitempty"`                       // IANA name; UTC if empty
+	Task       *TaskSpec              `protobuf:"bytes,4,opt,name=task,proto3" json:"task,omitempty"`                       // without id, times and dependencies
+	CatchUp    uint32                 `protobuf:"varint,5,opt,name=catch_up,json=catchUp,proto3" json:"catch_up,omitempty"` // 0 skip, 1 one, 2 all
+	Overlap    uint32                 `protobuf:"varint,6,opt,name=overlap,proto3" json:"overlap,omitempty"`                // 0 skip, 1 allow
+	StartUs    int64                  `protobuf:"varint,7,opt,name=start_us,json=startUs,proto3" json:"start_us,omitempty"`
+	EndUs      int64                  `protobuf:"varint,8,opt,name=end_us,json=endUs,proto3" json:"end_us,omitempty"`
+	// What follows is the broker's; clients leave it out.
+	Paused        bool   `protobuf:"varint,9,opt,name=paused,proto3" json:"paused,omitempty"`
+	PauseReason   string `protobuf:"bytes,10,opt,name=pause_reason,json=pauseReason,proto3" json:"pause_reason,omitempty"`
+	NextUs        int64  `protobuf:"varint,11,opt,name=next_us,json=nextUs,proto3" json:"next_us,omitempty"` // 0 while it is paused, and when there is none left
+	LastFireUs    int64  `protobuf:"varint,12,opt,name=last_fire_us,json=lastFireUs,proto3" json:"last_fire_us,omitempty"`
+	LastTask      []byte `protobuf:"bytes,13,opt,name=last_task,json=lastTask,proto3" json:"last_task,omitempty"`
+	LastError     string `protobuf:"bytes,14,opt,name=last_error,json=lastError,proto3" json:"last_error,omitempty"`
+	Fired         uint64 `protobuf:"varint,15,opt,name=fired,proto3" json:"fired,omitempty"`
+	Skipped       uint64 `protobuf:"varint,16,opt,name=skipped,proto3" json:"skipped,omitempty"`
+	CreatedUs     int64  `protobuf:"varint,17,opt,name=created_us,json=createdUs,proto3" json:"created_us,omitempty"`
+	UpdatedUs     int64  `protobuf:"varint,18,opt,name=updated_us,json=updatedUs,proto3" json:"updated_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Schedule) Reset() {
+	*x = Schedule{}
+	mi := &file_wire_proto_msgTypes[64]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Schedule) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Schedule) ProtoMessage() {}
+
+func (x *Schedule) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[64]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
+func (*Schedule) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{64}
+}
+
+func (x *Schedule) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Schedule) GetExpression() string {
+	if x != nil {
+		return x.Expression
+	}
+	return ""
+}
+
+func (x *Schedule) GetZone() string {
+	if x != nil {
+		return x.Zone
+	}
+	return ""
+}
+
+func (x *Schedule) GetTask() *TaskSpec {
+	if x != nil {
+		return x.Task
+	}
+	return nil
+}
+
+func (x *Schedule) GetCatchUp() uint32 {
+	if x != nil {
+		return x.CatchUp
+	}
+	return 0
+}
+
+func (x *Schedule) GetOverlap() uint32 {
+	if x != nil {
+		return x.Overlap
+	}
+	return 0
+}
+
+func (x *Schedule) GetStartUs() int64 {
+	if x != nil {
+		return x.StartUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetEndUs() int64 {
+	if x != nil {
+		return x.EndUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetPaused() bool {
+	if x != nil {
+		return x.Paused
+	}
+	return false
+}
+
+func (x *Schedule) GetPauseReason() string {
+	if x != nil {
+		return x.PauseReason
+	}
+	return ""
+}
+
+func (x *Schedule) GetNextUs() int64 {
+	if x != nil {
+		return x.NextUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetLastFireUs() int64 {
+	if x != nil {
+		return x.LastFireUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetLastTask() []byte {
+	if x != nil {
+		return x.LastTask
+	}
+	return nil
+}
+
+func (x *Schedule) GetLastError() string {
+	if x != nil {
+		return x.LastError
+	}
+	return ""
+}
+
+func (x *Schedule) GetFired() uint64 {
+	if x != nil {
+		return x.Fired
+	}
+	return 0
+}
+
+func (x *Schedule) GetSkipped() uint64 {
+	if x != nil {
+		return x.Skipped
+	}
+	return 0
+}
+
+func (x *Schedule) GetCreatedUs() int64 {
+	if x != nil {
+		return x.CreatedUs
+	}
+	return 0
+}
+
+func (x *Schedule) GetUpdatedUs() int64 {
+	if x != nil {
+		return x.UpdatedUs
+	}
+	return 0
+}
+
+type SetScheduleRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Action        uint32                 `protobuf:"varint,1,opt,name=action,proto3" json:"action,omitempty"`              // 1 set, 2 pause, 3 resume, 4 trigger, 5 remove
+	Name          string                 `protobuf:"bytes,2,opt,name=name,proto3" json:"name,omitempty"`                   // of the schedule, but for set
+	Schedule      *Schedule              `protobuf:"bytes,3,opt,name=schedule,proto3" json:"schedule,omitempty"`           // set: what it shall be
+	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`               // pause
+	TaskId        []byte                 `protobuf:"bytes,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"` // trigger: the id that the task shall have
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetScheduleRequest) Reset() {
+	*x = SetScheduleRequest{}
+	mi := &file_wire_proto_msgTypes[65]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetScheduleRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetScheduleRequest) ProtoMessage() {}
+
+func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[65]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetScheduleRequest.ProtoReflect.Descriptor instead.
+func (*SetScheduleRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{65}
+}
+
+func (x *SetScheduleRequest) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+func (x *SetScheduleRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SetScheduleRequest) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *SetScheduleRequest) GetReason() string {
+	if x != nil {
+		return x.Reason
+	}
+	return ""
+}
+
+func (x *SetScheduleRequest) GetTaskId() []byte {
+	if x != nil {
+		return x.TaskId
+	}
+	return nil
+}
+
+type SetScheduleReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedule      *Schedule              `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"` // as it is now, without payload; absent after trigger and remove
+	Receipt       *Receipt               `protobuf:"bytes,2,opt,name=receipt,proto3" json:"receipt,omitempty"`   // trigger: of the task
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SetScheduleReply) Reset() {
+	*x = SetScheduleReply{}
+	mi := &file_wire_proto_msgTypes[66]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SetScheduleReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SetScheduleReply) ProtoMessage() {}
+
+func (x *SetScheduleReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[66]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SetScheduleReply.ProtoReflect.Descriptor instead.
+func (*SetScheduleReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{66}
+}
+
+func (x *SetScheduleReply) GetSchedule() *Schedule {
+	if x != nil {
+		return x.Schedule
+	}
+	return nil
+}
+
+func (x *SetScheduleReply) GetReceipt() *Receipt {
+	if x != nil {
+		return x.Receipt
+	}
+	return nil
+}
+
+type SchedulesRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Name          string                 `protobuf:"bytes,1,opt,name=name,proto3" json:"name,omitempty"`    // this one; a list if empty
+	Fires         uint32                 `protobuf:"varint,2,opt,name=fires,proto3" json:"fires,omitempty"` // with name: how many of its next fires to tell
+	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`  // a list: those whose names come after
+	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchedulesRequest) Reset() {
+	*x = SchedulesRequest{}
+	mi := &file_wire_proto_msgTypes[67]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchedulesRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchedulesRequest) ProtoMessage() {}
+
+func (x *SchedulesRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[67]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchedulesRequest.ProtoReflect.Descriptor instead.
+func (*SchedulesRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{67}
+}
+
+func (x *SchedulesRequest) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *SchedulesRequest) GetFires() uint32 {
+	if x != nil {
+		return x.Fires
+	}
+	return 0
+}
+
+func (x *SchedulesRequest) GetAfter() string {
+	if x != nil {
+		return x.After
+	}
+	return ""
+}
+
+func (x *SchedulesRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type SchedulesReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Schedules     []*Schedule            `protobuf:"bytes,1,rep,name=schedules,proto3" json:"schedules,omitempty"` // in the order of names; payloads only of one asked for by name
+	UpcomingUs    []int64                `protobuf:"varint,2,rep,packed,name=upcoming_us,json=upcomingUs,proto3" json:"upcoming_us,omitempty"`
+	Next          string                 `protobuf:"bytes,3,opt,name=next,proto3" json:"next,omitempty"` // not empty: there are more after this name
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *SchedulesReply) Reset() {
+	*x = SchedulesReply{}
+	mi := &file_wire_proto_msgTypes[68]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *SchedulesReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*SchedulesReply) ProtoMessage() {}
+
+func (x *SchedulesReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[68]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use SchedulesReply.ProtoReflect.Descriptor instead.
+func (*SchedulesReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{68}
+}
+
+func (x *SchedulesReply) GetSchedules() []*Schedule {
+	if x != nil {
+		return x.Schedules
+	}
+	return nil
+}
+
+func (x *SchedulesReply) GetUpcomingUs() []int64 {
+	if x != nil {
+		return x.UpcomingUs
+	}
+	return nil
+}
+
+func (x *SchedulesReply) GetNext() string {
+	if x != nil {
+		return x.Next
+	}
+	return ""
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -4867,7 +5305,52 @@ const file_wire_proto_rawDesc = "" +
 	"\x10RetentionRequest\x12*\n" +
 	"\x03set\x18\x01 \x01(\v2\x18.haiku.wire.v1.RetentionR\x03set\"F\n" +
 	"\x0eRetentionReply\x124\n" +
-	"\bsettings\x18\x01 \x03(\v2\x18.haiku.wire.v1.RetentionR\bsettingsB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
+	"\bsettings\x18\x01 \x03(\v2\x18.haiku.wire.v1.RetentionR\bsettings\"\x86\x04\n" +
+	"\bSchedule\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
+	"\n" +
+	"expression\x18\x02 \x01(\tR\n" +
+	"expression\x12\x12\n" +
+	"\x04zone\x18\x03 \x01(\tR\x04zone\x12+\n" +
+	"\x04task\x18\x04 \x01(\v2\x17.haiku.wire.v1.TaskSpecR\x04task\x12\x19\n" +
+	"\bcatch_up\x18\x05 \x01(\rR\acatchUp\x12\x18\n" +
+	"\aoverlap\x18\x06 \x01(\rR\aoverlap\x12\x19\n" +
+	"\bstart_us\x18\a \x01(\x03R\astartUs\x12\x15\n" +
+	"\x06end_us\x18\b \x01(\x03R\x05endUs\x12\x16\n" +
+	"\x06paused\x18\t \x01(\bR\x06paused\x12!\n" +
+	"\fpause_reason\x18\n" +
+	" \x01(\tR\vpauseReason\x12\x17\n" +
+	"\anext_us\x18\v \x01(\x03R\x06nextUs\x12 \n" +
+	"\flast_fire_us\x18\f \x01(\x03R\n" +
+	"lastFireUs\x12\x1b\n" +
+	"\tlast_task\x18\r \x01(\fR\blastTask\x12\x1d\n" +
+	"\n" +
+	"last_error\x18\x0e \x01(\tR\tlastError\x12\x14\n" +
+	"\x05fired\x18\x0f \x01(\x04R\x05fired\x12\x18\n" +
+	"\askipped\x18\x10 \x01(\x04R\askipped\x12\x1d\n" +
+	"\n" +
+	"created_us\x18\x11 \x01(\x03R\tcreatedUs\x12\x1d\n" +
+	"\n" +
+	"updated_us\x18\x12 \x01(\x03R\tupdatedUs\"\xa6\x01\n" +
+	"\x12SetScheduleRequest\x12\x16\n" +
+	"\x06action\x18\x01 \x01(\rR\x06action\x12\x12\n" +
+	"\x04name\x18\x02 \x01(\tR\x04name\x123\n" +
+	"\bschedule\x18\x03 \x01(\v2\x17.haiku.wire.v1.ScheduleR\bschedule\x12\x16\n" +
+	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x17\n" +
+	"\atask_id\x18\x05 \x01(\fR\x06taskId\"y\n" +
+	"\x10SetScheduleReply\x123\n" +
+	"\bschedule\x18\x01 \x01(\v2\x17.haiku.wire.v1.ScheduleR\bschedule\x120\n" +
+	"\areceipt\x18\x02 \x01(\v2\x16.haiku.wire.v1.ReceiptR\areceipt\"h\n" +
+	"\x10SchedulesRequest\x12\x12\n" +
+	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
+	"\x05fires\x18\x02 \x01(\rR\x05fires\x12\x14\n" +
+	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\"|\n" +
+	"\x0eSchedulesReply\x125\n" +
+	"\tschedules\x18\x01 \x03(\v2\x17.haiku.wire.v1.ScheduleR\tschedules\x12\x1f\n" +
+	"\vupcoming_us\x18\x02 \x03(\x03R\n" +
+	"upcomingUs\x12\x12\n" +
+	"\x04next\x18\x03 \x01(\tR\x04nextB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -4881,7 +5364,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 64)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
@@ -4947,6 +5430,11 @@ var file_wire_proto_goTypes = []any{
 	(*Retention)(nil),            // 61: haiku.wire.v1.Retention
 	(*RetentionRequest)(nil),     // 62: haiku.wire.v1.RetentionRequest
 	(*RetentionReply)(nil),       // 63: haiku.wire.v1.RetentionReply
+	(*Schedule)(nil),             // 64: haiku.wire.v1.Schedule
+	(*SetScheduleRequest)(nil),   // 65: haiku.wire.v1.SetScheduleRequest
+	(*SetScheduleReply)(nil),     // 66: haiku.wire.v1.SetScheduleReply
+	(*SchedulesRequest)(nil),     // 67: haiku.wire.v1.SchedulesRequest
+	(*SchedulesReply)(nil),       // 68: haiku.wire.v1.SchedulesReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -4983,11 +5471,16 @@ var file_wire_proto_depIdxs = []int32{
 	59, // 31: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
 	61, // 32: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
 	61, // 33: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
-	34, // [34:34] is the sub-list for method output_type
-	34, // [34:34] is the sub-list for method input_type
-	34, // [34:34] is the sub-list for extension type_name
-	34, // [34:34] is the sub-list for extension extendee
-	0,  // [0:34] is the sub-list for field type_name
+	8,  // 34: haiku.wire.v1.Schedule.task:type_name -> haiku.wire.v1.TaskSpec
+	64, // 35: haiku.wire.v1.SetScheduleRequest.schedule:type_name -> haiku.wire.v1.Schedule
+	64, // 36: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
+	11, // 37: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
+	64, // 38: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
+	39, // [39:39] is the sub-list for method output_type
+	39, // [39:39] is the sub-list for method input_type
+	39, // [39:39] is the sub-list for extension type_name
+	39, // [39:39] is the sub-list for extension extendee
+	0,  // [0:39] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5004,7 +5497,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   64,
+			NumMessages:   69,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
