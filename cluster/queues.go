@@ -96,30 +96,32 @@ func (l *leadership) open(c store.Claimable, now time.Time) int {
 	if !l.fsm.Gated() {
 		return c.Count
 	}
-	if !l.waiters.waits(c.Pair) {
+	if _, ok := l.waiters.waits(c.Pair); !ok {
 		return 0
 	}
 	return int(min(int64(c.Count), l.room(c.Pair, now)))
 }
 
-// wakeQueue lets waiting claims try for the ready tasks of a queue, or of types in it, after it was opened.
+// wakeQueue lets waiting claims try for the ready tasks of a queue, or of types in it, after it was opened: first come
+// first served over all types, or a type could take for ever what the queue allows.
 func (l *leadership) wakeQueue(queue string, types []string) {
 	if l.paused.Load() {
 		return
 	}
 	now := l.clock.Now()
 	left, _ := l.fsm.Room(store.Pair{Queue: queue}, now)
-	for _, c := range l.store.Ready(queue, types) {
-		count := l.open(c, now)
-		if count == 0 {
-			continue
-		}
-		for _, w := range l.waiters.pick(c.Pair, int(min(int64(count), left))) {
+	ready := l.store.Ready(queue, types)
+	places := make(map[store.Pair]uint64)
+	ready = slices.DeleteFunc(ready, func(c store.Claimable) bool {
+		var waits bool
+		places[c.Pair], waits = l.waiters.waits(c.Pair)
+		return !waits
+	})
+	slices.SortFunc(ready, func(a, b store.Claimable) int { return cmp.Compare(places[a.Pair], places[b.Pair]) })
+	for _, c := range ready {
+		for _, w := range l.waiters.pick(c.Pair, int(min(int64(l.open(c, now)), left))) {
 			l.propose(w)
 			left--
-		}
-		if left <= 0 {
-			return
 		}
 	}
 }

@@ -47,8 +47,8 @@ func (c *liveCluster) running() (out []*Node) {
 	return out
 }
 
-// work lets workers claim and finish tasks.
-func (c *liveCluster) work(workers int) *crew {
+// work lets workers claim and finish tasks: one of each type in turn, or of all types.
+func (c *liveCluster) work(workers int, types ...string) *crew {
 	ctx, cancel := context.WithCancel(c.t.Context())
 	w := &crew{done: make(map[string]int)}
 	nodes := c.running()
@@ -67,18 +67,23 @@ func (c *liveCluster) work(workers int) *crew {
 	})
 	c.t.Cleanup(w.stop)
 	for i := range workers {
-		session := task.NewSessionID()
+		claim := task.ClaimRequest{Session: task.NewSessionID(), WorkerID: fmt.Sprint("w", i), Max: 1, Wait: 100 * time.Millisecond}
+		if len(types) > 0 {
+			claim.Types = types[i%len(types) : i%len(types)+1]
+		}
 		all.Go(func() {
+			var tasks []*task.Task
 			for ctx.Err() == nil {
-				tasks, err := leader().Claim(ctx, task.ClaimRequest{Session: session, WorkerID: fmt.Sprint("w", i), Max: 1, Wait: 100 * time.Millisecond})
-				if err != nil || len(tasks) == 0 {
+				if len(tasks) == 0 {
+					tasks, _ = leader().Claim(ctx, claim)
 					continue
 				}
 				w.count(tasks[0].Type, 1)
 				w.count(tasks[0].Type, -1)
 				outcome := []task.Outcome{{ID: tasks[0].ID, LeaseID: tasks[0].LeaseID, Kind: task.Success}}
 				for ctx.Err() == nil {
-					if receipts, _, _ := leader().Finish(ctx, session, outcome, nil); receipts != nil {
+					receipts, next, _ := leader().Finish(ctx, claim.Session, outcome, &claim)
+					if tasks = next; receipts != nil {
 						break
 					}
 				}
@@ -277,5 +282,25 @@ func TestFullQueue(t *testing.T) {
 	}
 	if _, err := c.leader().Queues(t.Context(), task.QueuesQuery{Queue: "\n"}); !errors.Is(err, task.ErrInvalid) {
 		t.Error(err)
+	}
+}
+
+// TestSlotsGoRound: what a queue allows goes to the claim that has waited longest, whatever its type, not to the worker that
+// has just freed it.
+func TestSlotsGoRound(t *testing.T) {
+	c := startCluster(t, 1, nil)
+	one := uint32(1)
+	c.pause("", true)
+	c.setQueue(task.QueueChange{Queue: task.DefaultQueue, Concurrency: &one})
+	w := c.work(3, "a", "b", "c")
+	for _, typ := range []string{"a", "b", "c"} {
+		c.submitType(typ, 40)
+	}
+	c.pause("", false)
+	eventually(t, "a type is done", func() bool { return max(w.finished("a"), w.finished("b"), w.finished("c")) == 40 })
+	for _, typ := range []string{"a", "b", "c"} {
+		if got := w.finished(typ); got < 30 {
+			t.Errorf("%d tasks of type %s were done while all 40 of another were", got, typ)
+		}
 	}
 }

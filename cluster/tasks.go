@@ -136,7 +136,7 @@ func (n *Node) nextClaim(l *leadership, next *task.ClaimRequest, batch *[]propos
 	if err := n.checkClaim(&req); err != nil {
 		return nil, err
 	}
-	if !l.store.HasReady(req.Queues, req.Types) {
+	if !l.mayFind(&req) { // what the outcomes themselves set free goes to claims that wait
 		return nil, nil
 	}
 	w, err := l.waiters.join(req)

@@ -126,11 +126,16 @@ func (ws *waiters) pick(pair store.Pair, count int) []*waiter {
 	return picked
 }
 
-// waits reports whether anybody waits for tasks of a pair and does not try.
-func (ws *waiters) waits(pair store.Pair) bool {
+// waits returns the place of the first who waits for tasks of a pair and does not try; ok is false if there is none.
+func (ws *waiters) waits(pair store.Pair) (place uint64, ok bool) {
 	ws.mu.Lock()
 	defer ws.mu.Unlock()
-	return ws.first(pair) != nil || ws.first(store.Pair{Queue: pair.Queue}) != nil
+	for _, line := range [...]store.Pair{pair, {Queue: pair.Queue}} {
+		if w := ws.first(line); w != nil && (!ok || w.place < place) {
+			place, ok = w.place, true
+		}
+	}
+	return place, ok
 }
 
 // idlers lists the claims that wait and do not try, first come first.
