@@ -299,3 +299,40 @@ func TestCommitTellsOfFreedSlots(t *testing.T) {
 		}
 	}
 }
+
+// TestRestoredMachineKnowsItsQueues: a machine that gets another's state goes by that one's settings and rates, not by its
+// own of before.
+func TestRestoredMachineKnowsItsQueues(t *testing.T) {
+	from, to := &applier{t: t, fsm: newFSM(openStore(t, t.TempDir()))}, &applier{t: t, fsm: newFSM(openStore(t, t.TempDir()))}
+	yes := true
+	rate := task.Rate{Count: 1, Per: time.Hour, Burst: 2}
+	for n := range 5 {
+		from.submit(task.Spec{ID: idOf(n)})
+	}
+	if err := errors.Join(from.set(task.QueueChange{Queue: "default", Rate: &rate}), to.set(task.QueueChange{Queue: "default", Paused: &yes})); err != nil {
+		t.Fatal(err)
+	}
+	if got := from.apply(claimOf(1)).Tasks; len(got) != 1 {
+		t.Fatalf("%d tasks", len(got))
+	}
+	c, err := from.fsm.store.Checkpoint()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer c.Release()
+	r, err := c.Reader()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := to.fsm.Restore(r); err != nil {
+		t.Fatal(err)
+	}
+	to.index = from.index
+	to.fsm.Defer(false)
+	if n, _ := to.fsm.Room(store.Pair{Queue: "default"}, epoch); n != 1 || !to.fsm.Gated() {
+		t.Errorf("room for %d tasks", n)
+	}
+	if got := to.apply(claimOf(5)).Tasks; len(got) != 1 {
+		t.Errorf("%d tasks were claimed, want the one that the rate has left", len(got))
+	}
+}

@@ -84,11 +84,13 @@ func (c *counts) row() *recordpb.Counts {
 
 // value is the whole value of the row in meta.
 func (c *counts) value() ([]byte, error) {
-	row, err := c.row().MarshalVT()
-	if err != nil {
+	row := c.row()
+	value := make([]byte, 1+row.SizeVT())
+	value[0] = valueVersion
+	if _, err := row.MarshalToSizedBufferVT(value[1:]); err != nil {
 		return nil, fmt.Errorf("encode counts: %w", err)
 	}
-	return append([]byte{valueVersion}, row...), nil
+	return value, nil
 }
 
 func countsOf(value []byte) (c counts, err error) {
