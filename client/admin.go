@@ -89,6 +89,36 @@ func (c *Client) SetDispatch(ctx context.Context, paused bool) error {
 	return c.do(ctx, wire.SetDispatch, &wirepb.SetDispatchRequest{Paused: paused}, new(wirepb.SetDispatchReply), true)
 }
 
+// Workers lists the sessions that claim tasks, in the order of their ids, as the leader knows them.
+func (c *Client) Workers(ctx context.Context) (workers []member.Worker, err error) {
+	for q := new(wire.WorkersQuery); ; {
+		page, more, err := c.workers(ctx, q)
+		workers = append(workers, page...)
+		if err != nil || !more || len(page) == 0 {
+			return workers, err
+		}
+		q.After = page[len(page)-1].Session
+	}
+}
+
+// DrainWorker asks workers to claim nothing more, to finish what they run and to end: the one of a session, or all that
+// claim under a worker id. It returns them. The error wraps task.ErrNotFound if there is none.
+func (c *Client) DrainWorker(ctx context.Context, name string) ([]member.Worker, error) {
+	if err := task.ValidateName("worker", name); err != nil {
+		return nil, err
+	}
+	workers, _, err := c.workers(ctx, &wire.WorkersQuery{Drain: name})
+	return workers, err
+}
+
+func (c *Client) workers(ctx context.Context, q *wire.WorkersQuery) ([]member.Worker, bool, error) {
+	var reply wirepb.WorkersReply
+	if err := c.do(ctx, wire.Workers, wire.WorkersQueryToPB(q), &reply, true); err != nil {
+		return nil, false, err
+	}
+	return wire.WorkersFromPB(&reply)
+}
+
 // Retentions lists how long tasks are kept after their end: what is set for all types first, then the types with a
 // setting of their own.
 func (c *Client) Retentions(ctx context.Context) ([]task.Retention, error) {

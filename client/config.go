@@ -38,6 +38,7 @@ type Config struct {
 type Push struct {
 	Cancelled []task.ID // running tasks of the session that someone asked to cancel
 	Drain     bool      // the node goes down; the next request goes to another one
+	End       bool      // the session's worker is asked to claim nothing more and to end
 	Ended     bool      // the connection that requests went to has ended; the next request makes a new one
 }
 

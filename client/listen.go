@@ -114,7 +114,7 @@ func (n *conn) unasked(f wire.Frame) error {
 	if err != nil {
 		return err
 	}
-	n.c.pushed(n, Push{Cancelled: ids, Drain: m.Drain})
+	n.c.pushed(n, Push{Cancelled: ids, Drain: m.Drain, End: m.End})
 	return nil
 }
 

@@ -24,6 +24,10 @@ func (n *Node) Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task, 
 	if err != nil {
 		return nil, err
 	}
+	if !n.sessions.claims(&req) { // asked after joining: DrainWorker sets the flag, then dismisses who has joined
+		l.waiters.leave(w)
+		return nil, hold(ctx, req.Wait)
+	}
 	if l.mayFind(&req) {
 		l.tryClaim(w)
 	}
@@ -38,6 +42,19 @@ func (n *Node) checkClaim(req *task.ClaimRequest) error {
 		return fmt.Errorf("%w: lease %s is below %s, three election timeouts", task.ErrInvalid, req.Lease, minimum)
 	}
 	return nil
+}
+
+// hold is the answer to a session that is to end: nothing, after the wait, so that one that does not listen does not ask
+// ever faster.
+func hold(ctx context.Context, wait time.Duration) error {
+	over := time.NewTimer(wait)
+	defer over.Stop()
+	select {
+	case <-over.C:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
 }
 
 // await waits for the end of w's claim.

@@ -8,6 +8,7 @@ import (
 
 	"github.com/google/go-cmp/cmp"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -96,11 +97,11 @@ func TestHeartbeatsKeepALease(t *testing.T) {
 func TestLostSessionReleasesItsLeases(t *testing.T) {
 	c := startCluster(t, 1, nil)
 	session := task.NewSessionID()
-	leave := c.leader().OpenSession(session, func([]task.ID, bool) {})
+	leave := c.leader().OpenSession(session, member.Origin{}, func([]task.ID, bool) {})
 	got := c.one(task.Spec{}, session, time.Hour)
 	c.beat(got, session)
 	leave()
-	back := c.leader().OpenSession(session, func([]task.ID, bool) {})
+	back := c.leader().OpenSession(session, member.Origin{}, func([]task.ID, bool) {})
 	if reply := c.beat(got, session); len(reply.Lost) > 0 {
 		t.Error("lease lost although the session came back within the grace")
 	}
@@ -181,7 +182,7 @@ func TestCancelOfARunningTaskIsPushedRepeatedAndEnforced(t *testing.T) {
 	c := startCluster(t, 1, nil)
 	session := task.NewSessionID()
 	pushed := make(chan []task.ID, 1)
-	defer c.leader().OpenSession(session, func(cancelled []task.ID, _ bool) { pushed <- cancelled })()
+	defer c.leader().OpenSession(session, member.Origin{}, func(cancelled []task.ID, _ bool) { pushed <- cancelled })()
 	got := c.one(task.Spec{}, session, shortLease)
 	if receipts, err := c.leader().Cancel(t.Context(), []task.ID{got.ID}); err != nil || receipts[0].Err != nil {
 		t.Fatal(err, receipts)

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -172,7 +173,7 @@ func TestConcurrencyThroughFailover(t *testing.T) {
 	defer stopWatching()
 
 	crashed := task.NewSessionID() // a worker that takes a task and is not heard of again
-	leave := c.leader().OpenSession(crashed, func([]task.ID, bool) {})
+	leave := c.leader().OpenSession(crashed, member.Origin{}, func([]task.ID, bool) {})
 	c.one(task.Spec{}, crashed, time.Hour)
 	leave()
 	w := c.work(6)

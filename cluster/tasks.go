@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -136,7 +137,7 @@ func (n *Node) nextClaim(l *leadership, next *task.ClaimRequest, batch *[]propos
 	if err := n.checkClaim(&req); err != nil {
 		return nil, err
 	}
-	if !l.mayFind(&req) { // what the outcomes themselves set free goes to claims that wait
+	if !n.sessions.claims(&req) || !l.mayFind(&req) { // what the outcomes themselves set free goes to claims that wait
 		return nil, nil
 	}
 	w, err := l.waiters.join(req)
@@ -228,6 +229,7 @@ func (n *Node) Heartbeat(ctx context.Context, hb task.Heartbeat) (task.Heartbeat
 	}
 	reply, unheard := l.leases.renew(hb, came)
 	l.release(unheard)
+	reply.Drain = n.sessions.beats(hb.Session, came)
 	return reply, nil
 }
 
@@ -245,8 +247,8 @@ func (n *Node) Cancel(ctx context.Context, ids []task.ID) ([]task.Receipt, error
 }
 
 // OpenSession notes a worker's connection; push sends to it. The returned function takes it back.
-func (n *Node) OpenSession(id task.SessionID, push func(cancelled []task.ID, drain bool)) func() {
-	return n.sessions.add(id, push)
+func (n *Node) OpenSession(id task.SessionID, from member.Origin, push func(cancelled []task.ID, end bool)) func() {
+	return n.sessions.add(id, from, push)
 }
 
 // MinLease is the shortest lease that can be claimed: three election timeouts, so that a failover never ends one.

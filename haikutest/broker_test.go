@@ -201,3 +201,34 @@ func TestPaused(t *testing.T) {
 	}
 	await(t, b, id, task.Completed)
 }
+
+// TestWorkerDrains: a worker that is asked to end finishes what it runs and ends, without a heartbeat in between.
+func TestWorkerDrains(t *testing.T) {
+	b := Start(t)
+	c := b.Client(t)
+	w, err := worker.New(b.Client(t), worker.Config{Name: "w", Concurrency: 2})
+	if err != nil {
+		t.Fatal(err)
+	}
+	begun, goOn := make(chan struct{}), make(chan struct{})
+	w.HandleAny(func(context.Context, *task.Task) ([]byte, error) {
+		close(begun)
+		<-goOn
+		return []byte("done"), nil
+	})
+	done := make(chan error, 1)
+	go func() { done <- w.Run(context.Background()) }()
+	id := submit(t, c, "t")
+	<-begun
+	list, err := c.DrainWorker(within(t), "w")
+	if err != nil || len(list) != 1 || list[0].Leases != 1 || !list[0].Draining {
+		t.Fatalf("asked %+v, %v", list, err)
+	}
+	left := submit(t, c, "t")
+	close(goOn)
+	if err := <-done; err != nil {
+		t.Errorf("the worker ended with %v", err)
+	}
+	await(t, b, id, task.Completed)
+	await(t, b, left, task.Pending)
+}

@@ -21,6 +21,7 @@ func (q *queue) Claim(ctx context.Context, req task.ClaimRequest) ([]*task.Task,
 		return nil, err
 	}
 	q.mu.Lock()
+	q.claims(&req)
 	tasks := q.take(&req)
 	if len(tasks) > 0 || req.Wait == 0 {
 		q.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 
 	"github.com/haiku-queue/haiku/client"
 	node "github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/transport"
 	"github.com/haiku-queue/haiku/wire"
@@ -83,8 +84,22 @@ func startNode(t *testing.T) (address string) {
 		}
 	})
 	server.Serve(transport.Identity{NodeID: n.ID(), ClusterID: n.ClusterID(), HeartbeatInterval: n.MinLease() / 3,
-		MinLease: n.MinLease(), Advertise: address}, n, &struct{ transport.Admin }{})
+		MinLease: n.MinLease(), Advertise: address}, n, &admin{Node: n})
 	return address
+}
+
+// admin is a node's, as far as the scenarios need it.
+type admin struct {
+	transport.Admin
+	Node *node.Node
+}
+
+func (a *admin) Workers(ctx context.Context, after task.SessionID, limit int) ([]member.Worker, bool, error) {
+	return a.Node.Workers(ctx, after, limit)
+}
+
+func (a *admin) DrainWorker(ctx context.Context, name string) ([]member.Worker, error) {
+	return a.Node.DrainWorker(ctx, name)
 }
 
 // player is one client of one broker, and what it has seen.

@@ -4,6 +4,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -32,6 +33,7 @@ var scenarios = map[string]func(*player){
 	"delay":        delay,
 	"waiting":      waiting,
 	"lists":        lists,
+	"drain":        drain,
 }
 
 func order(p *player) {
@@ -402,4 +404,36 @@ func lists(p *player) {
 	p.see("counts %+v", stats.Total)
 	p.see("of which %+v", stats.Queues)
 	p.show(blocked)
+}
+
+func drain(p *player) {
+	name := "worker of " + p.queue
+	c := p.connect()
+	claim := func() {
+		tasks, err := c.Claim(p.within(), task.ClaimRequest{WorkerID: name, Queues: []string{p.queue}, Types: []string{"t", "u"}, Max: 1})
+		p.must(err)
+		p.see("claim gets %d", len(tasks))
+	}
+	see := func(what string, workers []member.Worker, err error) {
+		p.see("%s: %s", what, refusal(err))
+		for _, w := range workers {
+			if w.Session == c.Session() {
+				p.see("  %v of %v and %v, %d leases, draining %v", w.IDs, w.Queues, w.Types, w.Leases, w.Draining)
+			}
+		}
+	}
+	p.submit("one")
+	p.submit("two")
+	claim()
+	workers, err := p.c.Workers(p.within())
+	see("list", workers, err)
+	p.heartbeat(c)
+	workers, err = p.c.DrainWorker(p.within(), name+"?")
+	see("drain of nobody", workers, err)
+	workers, err = p.c.DrainWorker(p.within(), name)
+	see("drain", workers, err)
+	claim()
+	p.heartbeat(c)
+	workers, err = p.c.DrainWorker(p.within(), c.Session().String())
+	see("drain again", workers, err)
 }

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -12,17 +13,18 @@ import (
 type session struct {
 	pushes map[int]func([]task.ID, bool)
 	next   int
-	left   time.Time // when the last connection closed, by the broker's clock
-	drain  bool      // it is to end
+	left   time.Time     // when the last connection closed, by the broker's clock
+	from   member.Origin // of the newest connection
+	worker member.Worker // what is listed, if it has claimed
 }
 
 // push sends to every connection of a session; nil has none.
-func (s *session) push(cancelled []task.ID, drain bool) {
+func (s *session) push(cancelled []task.ID, end bool) {
 	if s == nil {
 		return
 	}
 	for _, push := range s.pushes {
-		push(cancelled, drain)
+		push(cancelled, end)
 	}
 }
 
@@ -32,14 +34,15 @@ func (s *session) gone(now time.Time) bool {
 }
 
 // OpenSession is transport.Broker's.
-func (q *queue) OpenSession(id task.SessionID, push func([]task.ID, bool)) func() {
+func (q *queue) OpenSession(id task.SessionID, from member.Origin, push func([]task.ID, bool)) func() {
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	s := q.sessions[id]
 	if s == nil {
-		s = &session{pushes: make(map[int]func([]task.ID, bool))}
+		s = &session{pushes: make(map[int]func([]task.ID, bool)), worker: member.Worker{Session: id, Connected: q.now}}
 		q.sessions[id] = s
 	}
+	s.from = from
 	s.next++
 	number := s.next
 	s.pushes[number] = push
@@ -52,7 +55,8 @@ func (q *queue) OpenSession(id task.SessionID, push func([]task.ID, bool)) func(
 }
 
 func (q *queue) draining(id task.SessionID) bool {
-	return q.sessions[id] != nil && q.sessions[id].drain
+	s := q.sessions[id]
+	return s != nil && s.worker.Draining
 }
 
 // Heartbeat is transport.Broker's.
@@ -63,6 +67,9 @@ func (q *queue) Heartbeat(_ context.Context, h task.Heartbeat) (reply task.Heart
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	reply.Drain = q.draining(h.Session)
+	if s := q.sessions[h.Session]; s != nil {
+		s.worker.LastHeartbeat = q.now
+	}
 	for _, ref := range h.Leases {
 		t := q.tasks[ref.ID]
 		if t == nil || t.Status != task.InProgress || t.LeaseID != ref.LeaseID || t.Session != h.Session {

@@ -72,6 +72,7 @@ func TestBadRequestsGetANack(t *testing.T) {
 		{"too many next fires", wire.Schedules, 1, encode(&wirepb.SchedulesRequest{Name: "s", Fires: 101}), task.ErrInvalid},
 		{"garbage in Adopt", wire.Adopt, 1, garbage, task.ErrInvalid},
 		{"garbage in SaveSnapshot", wire.SaveSnapshot, 1, garbage, task.ErrInvalid},
+		{"garbage in Workers", wire.Workers, 1, garbage, task.ErrInvalid},
 		{"garbage in SetDispatch", wire.SetDispatch, 1, garbage, task.ErrInvalid},
 		{"a snapshot from its middle", wire.SaveSnapshot, 1, encode(&wirepb.SaveSnapshotRequest{Offset: 7}), task.ErrNotFound},
 		{"no task", wire.SubmitTask, 1, nil, task.ErrInvalid},

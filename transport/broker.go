@@ -36,8 +36,9 @@ type Broker interface {
 	// LeaderChanged returns a channel that is closed when what Leader returns changes next.
 	LeaderChanged() <-chan struct{}
 	// OpenSession tells that a connection of the session exists at this leader, until the returned function is called,
-	// once. A session may have several. push does not block and may be called until then, and after it without effect.
-	OpenSession(id task.SessionID, push func(cancelled []task.ID, drain bool)) (closeSession func())
+	// once. A session may have several. push does not block and may be called until then, and after it without effect; end
+	// asks the session's worker to end.
+	OpenSession(id task.SessionID, from member.Origin, push func(cancelled []task.ID, end bool)) (closeSession func())
 	// IsMember reports whether a node belongs to the cluster, and so may relay for clients.
 	IsMember(id member.ID) bool
 }
@@ -58,6 +59,11 @@ type Admin interface {
 	// bytes it has. A read may take long at its end; it fails when ctx ends.
 	SaveSnapshot(ctx context.Context, minIndex uint64) (r io.ReadCloser, size int64, err error)
 	SetDispatch(ctx context.Context, paused bool) error
+	// Workers lists up to limit of the sessions that claim tasks, in the order of their ids from the one after after on,
+	// and says whether there are more.
+	Workers(ctx context.Context, after task.SessionID, limit int) (list []member.Worker, more bool, err error)
+	// DrainWorker asks the workers to end that a session or a worker id means, and returns them: one at least.
+	DrainWorker(ctx context.Context, name string) ([]member.Worker, error)
 	SetQueue(ctx context.Context, c task.QueueChange) error
 	// Queues lists queues with tasks or settings, each with the sum of its types first.
 	Queues(ctx context.Context, q task.QueuesQuery) ([]task.QueueState, error)

@@ -12,6 +12,7 @@ import (
 	"sync"
 	"time"
 
+	"github.com/haiku-queue/haiku/internal/pb/wirepb"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -157,7 +158,7 @@ func (c *conn) beginDrain() {
 	c.checkQuiet()
 	c.mu.Unlock()
 	if tell {
-		c.push(nil, true) // before the claims that wait are refused: so the client knows why
+		c.push(&wirepb.Push{Drain: true}) // before the claims that wait are refused: so the client knows why
 	}
 	c.endWaits(fmt.Errorf("%w: connect to another node", task.ErrShutdown))
 }

@@ -57,6 +57,8 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.setSchedule(f)
 	case wire.Schedules:
 		return c.schedules(f)
+	case wire.Workers:
+		return c.workers(f)
 	}
 	return nil, fmt.Errorf("%w: %s", task.ErrUnknownType, f.Type)
 }

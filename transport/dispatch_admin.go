@@ -1,7 +1,10 @@
 package transport
 
 import (
+	"cmp"
+
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -169,4 +172,26 @@ func (c *conn) saveSnapshot(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	return &wirepb.SaveSnapshotReply{Data: data, Size: uint64(size)}, nil
+}
+
+func (c *conn) workers(f wire.Frame) (wire.Message, error) {
+	var m wirepb.WorkersRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	q, err := wire.WorkersQueryFromPB(&m)
+	if err != nil {
+		return nil, err
+	}
+	var list []member.Worker
+	var more bool
+	if q.Drain != "" {
+		list, err = c.s.admin.DrainWorker(c.ctx, q.Drain)
+	} else {
+		list, more, err = c.s.admin.Workers(c.ctx, q.After, cmp.Or(q.Limit, task.MaxItems))
+	}
+	if err != nil {
+		return nil, err
+	}
+	return wire.WorkersToPB(list, more), nil
 }

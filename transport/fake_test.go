@@ -140,7 +140,7 @@ func (b *fakeBroker) LeaderChanged() <-chan struct{} {
 	return b.changed
 }
 
-func (b *fakeBroker) OpenSession(id task.SessionID, push func([]task.ID, bool)) func() {
+func (b *fakeBroker) OpenSession(id task.SessionID, from member.Origin, push func([]task.ID, bool)) func() {
 	b.mu.Lock()
 	defer b.mu.Unlock()
 	b.opened++
@@ -225,6 +225,16 @@ func (a *fakeAdmin) Adopt(_ context.Context, addresses []string) error {
 func (a *fakeAdmin) SetQueue(_ context.Context, c task.QueueChange) error { return c.Validate() }
 func (a *fakeAdmin) Queues(_ context.Context, q task.QueuesQuery) ([]task.QueueState, error) {
 	return []task.QueueState{{QueueSettings: task.QueueSettings{Queue: q.Queue, Paused: q.Stale}}}, q.Validate()
+}
+
+func (a *fakeAdmin) Workers(_ context.Context, after task.SessionID, limit int) ([]member.Worker, bool, error) {
+	return []member.Worker{{Session: after, IDs: []string{a.name}, Leases: uint32(limit)}}, true, nil
+}
+func (a *fakeAdmin) DrainWorker(_ context.Context, name string) ([]member.Worker, error) {
+	if name == "nobody" {
+		return nil, task.ErrNotFound
+	}
+	return []member.Worker{{Session: task.SessionID{1}, IDs: []string{name}, Draining: true}}, nil
 }
 
 func (a *fakeAdmin) Retentions(context.Context) ([]task.Retention, error) {

@@ -12,6 +12,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -301,9 +302,9 @@ type panickyBroker struct {
 	bad task.SessionID
 }
 
-func (b *panickyBroker) OpenSession(id task.SessionID, push func([]task.ID, bool)) func() {
+func (b *panickyBroker) OpenSession(id task.SessionID, from member.Origin, push func([]task.ID, bool)) func() {
 	if id == b.bad {
 		panic("planted in OpenSession")
 	}
-	return b.fakeBroker.OpenSession(id, push)
+	return b.fakeBroker.OpenSession(id, from, push)
 }

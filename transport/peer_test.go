@@ -288,3 +288,13 @@ func (p *peer) receivePush(drain bool) [][]byte {
 	}
 	return push.Cancel
 }
+
+// receiveEnd reads the push that asks a worker to end.
+func (p *peer) receiveEnd() {
+	p.t.Helper()
+	f := p.receive()
+	var push wirepb.Push
+	if err := wire.Decode(f, &push); err != nil || f.Type != wire.Push || f.RequestID != 0 || !push.End || push.Drain {
+		p.t.Fatalf("got %s %v, %v, want a push with end", f.Type, &push, err)
+	}
+}

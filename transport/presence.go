@@ -1,6 +1,10 @@
 package transport
 
-import "sync"
+import (
+	"sync"
+
+	"github.com/haiku-queue/haiku/member"
+)
 
 // presence keeps the broker told that a connection of the client's session exists, while this node leads.
 type presence struct {
@@ -14,7 +18,7 @@ func (p *presence) begin(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.close == nil && !p.ended && !c.client.Session.IsZero() {
-		p.close = c.s.broker.OpenSession(c.client.Session, c.push)
+		p.close = c.s.broker.OpenSession(c.client.Session, c.origin(), c.pushSession)
 	}
 }
 
@@ -26,7 +30,7 @@ func (p *presence) renew(c *conn, leads bool) {
 	old := p.close
 	p.close = nil
 	if leads && !p.ended && !c.client.Session.IsZero() {
-		p.close = c.s.broker.OpenSession(c.client.Session, c.push)
+		p.close = c.s.broker.OpenSession(c.client.Session, c.origin(), c.pushSession)
 	}
 	if old != nil {
 		old()
@@ -42,4 +46,13 @@ func (p *presence) end() {
 		p.close()
 		p.close = nil
 	}
+}
+
+// origin is where the client is connected: here, or at the node that relays for it.
+func (c *conn) origin() member.Origin {
+	from := member.Origin{ClientName: c.client.ClientName, Node: c.s.id.NodeID}
+	if c.client.Forwarded != nil {
+		from.Node = c.client.Forwarded.NodeID
+	}
+	return from
 }

@@ -61,7 +61,7 @@ func TestPush(t *testing.T) {
 		t.Errorf("cancel %x", got)
 	}
 	b.push(session, nil, true)
-	p.receivePush(true)
+	p.receiveEnd()
 	p.works()
 	other.works() // and got nothing before it
 }

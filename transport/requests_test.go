@@ -217,6 +217,17 @@ func TestAdminRequests(t *testing.T) {
 	if len(page.Schedules) != 1 || page.Schedules[0].Name != "d" || len(page.UpcomingUs) != 3 {
 		t.Errorf("schedules %+v", &page)
 	}
+	var workers wirepb.WorkersReply
+	p.call(wire.Workers, &wirepb.WorkersRequest{}, &workers)
+	if w := workers.Workers[0]; w.Leases != task.MaxItems || !workers.More {
+		t.Errorf("workers %v", &workers)
+	}
+	workers.Reset()
+	p.call(wire.Workers, &wirepb.WorkersRequest{Drain: "w"}, &workers)
+	if w := workers.Workers[0]; w.WorkerIds[0] != "w" || !w.Draining {
+		t.Errorf("drained %v", &workers)
+	}
+	p.nack(p.send(wire.Workers, &wirepb.WorkersRequest{Drain: "nobody"}), task.ErrNotFound)
 	var kept wirepb.RetentionReply
 	p.call(wire.Retention, &wirepb.RetentionRequest{Set: &wirepb.Retention{Type: "a", CompletedUs: -1}}, &kept)
 	if len(kept.Settings) != 2 || kept.Settings[1].CompletedUs != time.Hour.Microseconds() {

@@ -122,9 +122,13 @@ func (c *conn) nack(requestID uint32, why error, reply int) {
 	}
 }
 
-// push sends what the client did not ask for: tasks to cancel, or that it should connect to another node.
-func (c *conn) push(cancelled []task.ID, drain bool) {
-	err := c.w.message(wire.Push, 0, &wirepb.Push{Cancel: wire.IDsToPB(cancelled), Drain: drain}, 0)
+// pushSession sends what a worker did not ask for: tasks to cancel, or that it should end.
+func (c *conn) pushSession(cancelled []task.ID, end bool) {
+	c.push(&wirepb.Push{Cancel: wire.IDsToPB(cancelled), End: end})
+}
+
+func (c *conn) push(m *wirepb.Push) {
+	err := c.w.message(wire.Push, 0, m, 0)
 	if err != nil && !errors.Is(err, errClosed) {
 		c.log.Warn("client does not read its pushes; the connection is closed", "error", err)
 		c.fail(err)

@@ -136,6 +136,12 @@ func TestRefused(t *testing.T) {
 		{"action", &wirepb.SetScheduleRequest{Action: 256}},
 		{"task_id", &wirepb.SetScheduleRequest{Action: 4, TaskId: id[:3]}},
 		{"address", &wirepb.AdoptRequest{}},
+		{"drain", &wirepb.WorkersRequest{Drain: "a\n"}},
+		{"after", &wirepb.WorkersRequest{After: []byte{1}}},
+		{"limit", &wirepb.WorkersRequest{Limit: task.MaxItems + 1}},
+		{"session", &wirepb.WorkersReply{Workers: []*wirepb.Worker{{}}}},
+		{"name of a worker", &wirepb.WorkersReply{Workers: []*wirepb.Worker{{Session: make([]byte, 16), Types: []string{"\xff"}}}}},
+		{"connected_us", &wirepb.WorkersReply{Workers: []*wirepb.Worker{{Session: make([]byte, 16), ConnectedUs: -1}}}},
 		{"address", &wirepb.AdoptRequest{Addresses: []string{""}}},
 	} {
 		if _, err := through(tt.m); !errors.Is(err, task.ErrInvalid) || !strings.Contains(err.Error(), tt.field) {

@@ -6,6 +6,7 @@ import (
 	"google.golang.org/protobuf/encoding/protowire"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -50,6 +51,8 @@ var (
 	setReplyCounts    = []count{{1, "schedule", 1, scheduleCounts}}
 	schedulesCounts   = []count{{1, "schedules", task.MaxItems, scheduleCounts}}
 	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
+	workersCounts     = []count{{1, "workers", task.MaxItems, []count{{2, "worker_ids", member.MaxWorkerIDs, nil},
+		{5, "queues", member.MaxWorkerNames, nil}, {6, "types", member.MaxWorkerNames, nil}}}}
 )
 
 func countsOf(m Message) []count {
@@ -82,6 +85,8 @@ func countsOf(m Message) []count {
 		return schedulesCounts
 	case *wirepb.RetentionReply:
 		return retentionCounts
+	case *wirepb.WorkersReply:
+		return workersCounts
 	case *wirepb.DoctorReply:
 		return doctorCounts
 	}

@@ -268,6 +268,20 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 					NextSince: time.UnixMicro(1_700_000_000_000_000).UTC()},
 			})},
 		},
+		"Workers": {
+			{"at most two, from the one after a session on", true, Workers, 29,
+				WorkersQueryToPB(&WorkersQuery{After: session, Limit: 2})},
+			{"one with a lease, and another that has just come and takes all types; there are more", false, Ack, 29,
+				WorkersToPB([]member.Worker{
+					{Session: session, IDs: []string{"w0", "w1"}, ClientName: "mailer", Node: goldenNode, Queues: []string{"mail"},
+						Types: []string{"email", "sms"}, Leases: 1, Connected: goldenAt, LastHeartbeat: goldenAt.Add(time.Minute)},
+					{Session: task.SessionID{0xff}, IDs: []string{"w2"}, Queues: []string{"default"}, Connected: goldenAt},
+				}, true)},
+			{"ask all workers called w1 to end", true, Workers, 30, WorkersQueryToPB(&WorkersQuery{Drain: "w1"})},
+			{"the one that was asked", false, Ack, 30, WorkersToPB([]member.Worker{
+				{Session: session, IDs: []string{"w1"}, Queues: []string{"mail"}, Connected: goldenAt, Draining: true}}, false)},
+			{"and what it is sent", false, Push, 0, &wirepb.Push{End: true}},
+		},
 		"Retention": {
 			{"what is set", true, Retention, 24, &wirepb.RetentionRequest{}},
 			{"nothing for all types, and for one: completed tasks an hour, dead letters for ever", false, Ack, 24,

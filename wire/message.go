@@ -98,6 +98,8 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.RetentionRequest)
 	case SetDispatch:
 		return new(wirepb.SetDispatchRequest)
+	case Workers:
+		return new(wirepb.WorkersRequest)
 	case SetQueue:
 		return new(wirepb.SetQueueRequest)
 	case Queues:
@@ -153,6 +155,8 @@ func NewReply(t Type) Message {
 		return new(wirepb.RetentionReply)
 	case SetDispatch:
 		return new(wirepb.SetDispatchReply)
+	case Workers:
+		return new(wirepb.WorkersReply)
 	case SetQueue:
 		return new(wirepb.SetQueueReply)
 	case Queues:

@@ -125,7 +125,7 @@ func throughRead(m Message) (Message, error) {
 		return StatsToPB(&s), nil
 	case *wirepb.Push:
 		ids, err := IDsFromPB("cancel", m.Cancel)
-		return &wirepb.Push{Cancel: IDsToPB(ids), Drain: m.Drain}, err
+		return &wirepb.Push{Cancel: IDsToPB(ids), Drain: m.Drain, End: m.End}, err
 	case *wirepb.Hello:
 		g, err := GreetingFromPB(m)
 		return GreetingToPB(&g), err
@@ -194,6 +194,12 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.QueuesReply:
 		list, err := QueueStatesFromPB(m)
 		return QueueStatesToPB(list), err
+	case *wirepb.WorkersRequest:
+		q, err := WorkersQueryFromPB(m)
+		return WorkersQueryToPB(&q), err
+	case *wirepb.WorkersReply:
+		list, more, err := WorkersFromPB(m)
+		return WorkersToPB(list, more), err
 	case *wirepb.RetentionReply:
 		list, err := RetentionsFromPB(m)
 		return RetentionsToPB(list), err

@@ -33,6 +33,7 @@ const (
 	Doctor        Type = 40 // DoctorRequest, DoctorReply
 	Retention     Type = 41 // RetentionRequest, RetentionReply
 	SetDispatch   Type = 42 // SetDispatchRequest, SetDispatchReply
+	Workers       Type = 49 // WorkersRequest, WorkersReply
 	SetQueue      Type = 43 // SetQueueRequest, SetQueueReply
 	Queues        Type = 44 // QueuesRequest, QueuesReply
 	SetSchedule   Type = 45 // SetScheduleRequest, SetScheduleReply
@@ -43,7 +44,7 @@ const (
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues, SetSchedule, Schedules}
+	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues, SetSchedule, Schedules, Workers}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
@@ -52,7 +53,7 @@ var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", Ta
 	Hello:    "Hello", Push: "Push", ClusterStatus: "ClusterStatus", Join: "Join", Remove: "Remove", Leave: "Leave",
 	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", Doctor: "Doctor",
 	Retention: "Retention", SetDispatch: "SetDispatch",
-	SetQueue: "SetQueue", Queues: "Queues", SetSchedule: "SetSchedule", Schedules: "Schedules"}
+	SetQueue: "SetQueue", Queues: "Queues", SetSchedule: "SetSchedule", Schedules: "Schedules", Workers: "Workers"}
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return int(t) < len(typeNames) && typeNames[t] != "" }

@@ -108,6 +108,9 @@ func (r *run) pushed(p client.Push) {
 	if p.Drain || p.Ended {
 		poke(r.toBeat)
 	}
+	if p.End {
+		r.end(nil)
+	}
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cancelled(p.Cancelled)

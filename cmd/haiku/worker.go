@@ -14,7 +14,8 @@ import (
 )
 
 func (a *app) workerCommand() *cobra.Command {
-	return a.group("worker", "Run tasks", a.workerRunCommand())
+	return a.group("worker", "Run tasks, list workers and have them end",
+		a.workerRunCommand(), a.workerListCommand(), a.workerDrainCommand())
 }
 
 // working holds the flags of worker run.

@@ -2566,6 +2566,7 @@ type Push struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Cancel        [][]byte               `protobuf:"bytes,1,rep,name=cancel,proto3" json:"cancel,omitempty"` // running tasks of the session that someone asked to cancel
 	Drain         bool                   `protobuf:"varint,2,opt,name=drain,proto3" json:"drain,omitempty"`  // the node is going down: reconnect to another
+	End           bool                   `protobuf:"varint,3,opt,name=end,proto3" json:"end,omitempty"`      // the session's worker should claim nothing more and end
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -2610,6 +2611,13 @@ func (x *Push) GetCancel() [][]byte {
 func (x *Push) GetDrain() bool {
 	if x != nil {
 		return x.Drain
+	}
+	return false
+}
+
+func (x *Push) GetEnd() bool {
+	if x != nil {
+		return x.End
 	}
 	return false
 }
@@ -4919,6 +4927,236 @@ func (x *SchedulesReply) GetNext() string {
 	return ""
 }
 
+// WorkersRequest lists the sessions that claim tasks, or asks workers to end.
+type WorkersRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Drain         string                 `protobuf:"bytes,1,opt,name=drain,proto3" json:"drain,omitempty"`  // a session in hexadecimal digits, or a worker id: who claims under it is asked to end, and listed
+	After         []byte                 `protobuf:"bytes,2,opt,name=after,proto3" json:"after,omitempty"`  // without drain: list from the session after this one on
+	Limit         uint32                 `protobuf:"varint,3,opt,name=limit,proto3" json:"limit,omitempty"` // without drain: at most so many; 0 for 1000
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkersRequest) Reset() {
+	*x = WorkersRequest{}
+	mi := &file_wire_proto_msgTypes[69]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkersRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkersRequest) ProtoMessage() {}
+
+func (x *WorkersRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[69]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkersRequest.ProtoReflect.Descriptor instead.
+func (*WorkersRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{69}
+}
+
+func (x *WorkersRequest) GetDrain() string {
+	if x != nil {
+		return x.Drain
+	}
+	return ""
+}
+
+func (x *WorkersRequest) GetAfter() []byte {
+	if x != nil {
+		return x.After
+	}
+	return nil
+}
+
+func (x *WorkersRequest) GetLimit() uint32 {
+	if x != nil {
+		return x.Limit
+	}
+	return 0
+}
+
+type WorkersReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Workers       []*Worker              `protobuf:"bytes,1,rep,name=workers,proto3" json:"workers,omitempty"` // in the order of sessions
+	More          bool                   `protobuf:"varint,2,opt,name=more,proto3" json:"more,omitempty"`      // there are others after the last one
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *WorkersReply) Reset() {
+	*x = WorkersReply{}
+	mi := &file_wire_proto_msgTypes[70]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *WorkersReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*WorkersReply) ProtoMessage() {}
+
+func (x *WorkersReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[70]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use WorkersReply.ProtoReflect.Descriptor instead.
+func (*WorkersReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{70}
+}
+
+func (x *WorkersReply) GetWorkers() []*Worker {
+	if x != nil {
+		return x.Workers
+	}
+	return nil
+}
+
+func (x *WorkersReply) GetMore() bool {
+	if x != nil {
+		return x.More
+	}
+	return false
+}
+
+// Worker is one session that claims tasks, as the leader knows it.
+type Worker struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Session         []byte                 `protobuf:"bytes,1,opt,name=session,proto3" json:"session,omitempty"`
+	WorkerIds       []string               `protobuf:"bytes,2,rep,name=worker_ids,json=workerIds,proto3" json:"worker_ids,omitempty"` // as claimed, the newest last; at most 4
+	ClientName      string                 `protobuf:"bytes,3,opt,name=client_name,json=clientName,proto3" json:"client_name,omitempty"`
+	Node            []byte                 `protobuf:"bytes,4,opt,name=node,proto3" json:"node,omitempty"`     // id of the node that it is connected to; empty while it has no connection
+	Queues          []string               `protobuf:"bytes,5,rep,name=queues,proto3" json:"queues,omitempty"` // of its last claim, at most 16
+	Types           []string               `protobuf:"bytes,6,rep,name=types,proto3" json:"types,omitempty"`   // likewise; empty for all
+	Leases          uint32                 `protobuf:"varint,7,opt,name=leases,proto3" json:"leases,omitempty"`
+	ConnectedUs     int64                  `protobuf:"varint,8,opt,name=connected_us,json=connectedUs,proto3" json:"connected_us,omitempty"`
+	LastHeartbeatUs int64                  `protobuf:"varint,9,opt,name=last_heartbeat_us,json=lastHeartbeatUs,proto3" json:"last_heartbeat_us,omitempty"`
+	Draining        bool                   `protobuf:"varint,10,opt,name=draining,proto3" json:"draining,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Worker) Reset() {
+	*x = Worker{}
+	mi := &file_wire_proto_msgTypes[71]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Worker) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Worker) ProtoMessage() {}
+
+func (x *Worker) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[71]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Worker.ProtoReflect.Descriptor instead.
+func (*Worker) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{71}
+}
+
+func (x *Worker) GetSession() []byte {
+	if x != nil {
+		return x.Session
+	}
+	return nil
+}
+
+func (x *Worker) GetWorkerIds() []string {
+	if x != nil {
+		return x.WorkerIds
+	}
+	return nil
+}
+
+func (x *Worker) GetClientName() string {
+	if x != nil {
+		return x.ClientName
+	}
+	return ""
+}
+
+func (x *Worker) GetNode() []byte {
+	if x != nil {
+		return x.Node
+	}
+	return nil
+}
+
+func (x *Worker) GetQueues() []string {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+func (x *Worker) GetTypes() []string {
+	if x != nil {
+		return x.Types
+	}
+	return nil
+}
+
+func (x *Worker) GetLeases() uint32 {
+	if x != nil {
+		return x.Leases
+	}
+	return 0
+}
+
+func (x *Worker) GetConnectedUs() int64 {
+	if x != nil {
+		return x.ConnectedUs
+	}
+	return 0
+}
+
+func (x *Worker) GetLastHeartbeatUs() int64 {
+	if x != nil {
+		return x.LastHeartbeatUs
+	}
+	return 0
+}
+
+func (x *Worker) GetDraining() bool {
+	if x != nil {
+		return x.Draining
+	}
+	return false
+}
+
 var File_wire_proto protoreflect.FileDescriptor
 
 const file_wire_proto_rawDesc = "" +
@@ -5167,10 +5405,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x05total\x18\x01 \x01(\v2\x1a.haiku.wire.v1.QueueCountsR\x05total\x122\n" +
 	"\x06queues\x18\x02 \x03(\v2\x1a.haiku.wire.v1.QueueCountsR\x06queues\x12#\n" +
 	"\rapplied_index\x18\x03 \x01(\x04R\fappliedIndex\x12'\n" +
-	"\x0fdispatch_paused\x18\x04 \x01(\bR\x0edispatchPaused\"4\n" +
+	"\x0fdispatch_paused\x18\x04 \x01(\bR\x0edispatchPaused\"F\n" +
 	"\x04Push\x12\x16\n" +
 	"\x06cancel\x18\x01 \x03(\fR\x06cancel\x12\x14\n" +
-	"\x05drain\x18\x02 \x01(\bR\x05drain\"\xc7\x01\n" +
+	"\x05drain\x18\x02 \x01(\bR\x05drain\x12\x10\n" +
+	"\x03end\x18\x03 \x01(\bR\x03end\"\xc7\x01\n" +
 	"\x06Member\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x12\x18\n" +
@@ -5350,7 +5589,28 @@ const file_wire_proto_rawDesc = "" +
 	"\tschedules\x18\x01 \x03(\v2\x17.haiku.wire.v1.ScheduleR\tschedules\x12\x1f\n" +
 	"\vupcoming_us\x18\x02 \x03(\x03R\n" +
 	"upcomingUs\x12\x12\n" +
-	"\x04next\x18\x03 \x01(\tR\x04nextB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
+	"\x04next\x18\x03 \x01(\tR\x04next\"R\n" +
+	"\x0eWorkersRequest\x12\x14\n" +
+	"\x05drain\x18\x01 \x01(\tR\x05drain\x12\x14\n" +
+	"\x05after\x18\x02 \x01(\fR\x05after\x12\x14\n" +
+	"\x05limit\x18\x03 \x01(\rR\x05limit\"S\n" +
+	"\fWorkersReply\x12/\n" +
+	"\aworkers\x18\x01 \x03(\v2\x15.haiku.wire.v1.WorkerR\aworkers\x12\x12\n" +
+	"\x04more\x18\x02 \x01(\bR\x04more\"\xa7\x02\n" +
+	"\x06Worker\x12\x18\n" +
+	"\asession\x18\x01 \x01(\fR\asession\x12\x1d\n" +
+	"\n" +
+	"worker_ids\x18\x02 \x03(\tR\tworkerIds\x12\x1f\n" +
+	"\vclient_name\x18\x03 \x01(\tR\n" +
+	"clientName\x12\x12\n" +
+	"\x04node\x18\x04 \x01(\fR\x04node\x12\x16\n" +
+	"\x06queues\x18\x05 \x03(\tR\x06queues\x12\x14\n" +
+	"\x05types\x18\x06 \x03(\tR\x05types\x12\x16\n" +
+	"\x06leases\x18\a \x01(\rR\x06leases\x12!\n" +
+	"\fconnected_us\x18\b \x01(\x03R\vconnectedUs\x12*\n" +
+	"\x11last_heartbeat_us\x18\t \x01(\x03R\x0flastHeartbeatUs\x12\x1a\n" +
+	"\bdraining\x18\n" +
+	" \x01(\bR\bdrainingB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -5364,7 +5624,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 69)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 72)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
@@ -5435,6 +5695,9 @@ var file_wire_proto_goTypes = []any{
 	(*SetScheduleReply)(nil),     // 66: haiku.wire.v1.SetScheduleReply
 	(*SchedulesRequest)(nil),     // 67: haiku.wire.v1.SchedulesRequest
 	(*SchedulesReply)(nil),       // 68: haiku.wire.v1.SchedulesReply
+	(*WorkersRequest)(nil),       // 69: haiku.wire.v1.WorkersRequest
+	(*WorkersReply)(nil),         // 70: haiku.wire.v1.WorkersReply
+	(*Worker)(nil),               // 71: haiku.wire.v1.Worker
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -5476,11 +5739,12 @@ var file_wire_proto_depIdxs = []int32{
 	64, // 36: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
 	11, // 37: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
 	64, // 38: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
-	39, // [39:39] is the sub-list for method output_type
-	39, // [39:39] is the sub-list for method input_type
-	39, // [39:39] is the sub-list for extension type_name
-	39, // [39:39] is the sub-list for extension extendee
-	0,  // [0:39] is the sub-list for field type_name
+	71, // 39: haiku.wire.v1.WorkersReply.workers:type_name -> haiku.wire.v1.Worker
+	40, // [40:40] is the sub-list for method output_type
+	40, // [40:40] is the sub-list for method input_type
+	40, // [40:40] is the sub-list for extension type_name
+	40, // [40:40] is the sub-list for extension extendee
+	0,  // [0:40] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5497,7 +5761,7 @@ func file_wire_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   69,
+			NumMessages:   72,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
