@@ -3,7 +3,6 @@ package fsm
 import (
 	"errors"
 	"fmt"
-	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -235,8 +234,4 @@ func splitIDs(b []byte) ([]task.ID, error) {
 	return ids, nil
 }
 
-// micros reads microseconds. What no duration holds, and nobody writes, becomes the longest one, not any.
-func micros(us int64) time.Duration {
-	const limit = math.MaxInt64 / int64(time.Microsecond)
-	return time.Duration(max(-limit, min(us, limit))) * time.Microsecond
-}
+func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }

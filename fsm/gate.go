@@ -150,8 +150,8 @@ func (m *machine) setBucket(name store.Pair, b bucket) {
 	m.gate.mu.Unlock()
 }
 
-// full says why the queue of a new task takes none, or nil if it does.
-func (m *machine) full(t *task.Task) error {
+// full says why the queue of a new task takes none, or nil if it does: first of all that it never will.
+func (m *machine) full(t *task.Task) (why error) {
 	if len(m.gate.settings) == 0 || t.Status != task.Pending {
 		return nil
 	}
@@ -164,13 +164,14 @@ func (m *machine) full(t *task.Task) error {
 		switch {
 		case s.Bytes > 0 && uint64(t.PayloadSize) > s.Bytes:
 			return fmt.Errorf("%w: payload has %d bytes, %s may hold %d", task.ErrTooLarge, t.PayloadSize, describe(s), s.Bytes)
+		case why != nil:
 		case s.Depth > 0 && u.Waiting >= int64(s.Depth):
-			return queueFull("%w: %d tasks wait in %s, which may hold %d", u.Waiting, s, s.Depth)
+			why = queueFull("%w: %d tasks wait in %s, which may hold %d", u.Waiting, s, s.Depth)
 		case s.Bytes > 0 && u.Bytes+int64(t.PayloadSize) > int64(s.Bytes):
-			return queueFull("%w: tasks with %d bytes wait in %s, which may hold %d", u.Bytes, s, s.Bytes)
+			why = queueFull("%w: tasks with %d bytes wait in %s, which may hold %d", u.Bytes, s, s.Bytes)
 		}
 	}
-	return nil
+	return why
 }
 
 func queueFull(format string, have int64, s *task.QueueSettings, limit uint64) error {
@@ -222,14 +223,14 @@ func (m *machine) setQueue(c *SetQueue) (Result, error) {
 	if old == nil && !next.IsUnset() && len(g.settings) >= task.MaxQueueSettings {
 		return Result{Err: fmt.Errorf("%w: %d queues and types have settings, no more are allowed", task.ErrTooLarge, len(g.settings))}, nil
 	}
-	if b, used := g.buckets[name]; used && next.Rate != old.Rate {
+	if old != nil && !old.Rate.IsZero() && next.Rate != old.Rate {
 		if next.Rate.IsZero() {
 			m.batch.DeleteMeta(queueKey(bucketPrefix, name))
 			g.mu.Lock()
 			delete(g.buckets, name)
 			g.mu.Unlock()
 		} else {
-			m.setBucket(name, b.carry(&old.Rate, &next.Rate, now))
+			m.setBucket(name, m.bucket(name, &old.Rate).carry(&old.Rate, &next.Rate, now))
 		}
 	}
 	return Result{}, m.putSettings(name, &next)

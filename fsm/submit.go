@@ -2,6 +2,7 @@ package fsm
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -168,10 +169,16 @@ func findCycle(tasks []*task.Task, fresh map[task.ID]*task.Task) (int, bool) {
 			}
 		}
 	}
-	for i, t := range tasks {
-		if t != nil && waiting[t.ID] > 0 {
-			return i, true
-		}
+	stuck := slices.IndexFunc(tasks, func(t *task.Task) bool { return t != nil && waiting[t.ID] > 0 })
+	if stuck < 0 {
+		return 0, false
 	}
-	return 0, false
+	// It is in a circle, or waits for one: from parent to parent one comes into the circle, and there to where one was.
+	at := tasks[stuck]
+	for seen := make(map[task.ID]bool); !seen[at.ID]; {
+		seen[at.ID] = true
+		parent := slices.IndexFunc(at.Dependencies, func(id task.ID) bool { return waiting[id] > 0 })
+		at = fresh[at.Dependencies[parent]]
+	}
+	return slices.Index(tasks, at), true
 }

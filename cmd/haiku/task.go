@@ -18,7 +18,7 @@ import (
 
 func (a *app) taskCommand() *cobra.Command {
 	return a.group("task", "Submit, show, wait for and cancel tasks",
-		a.submitCommand(), a.submitManyCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand())
+		a.submitCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand())
 }
 
 func (a *app) getCommand() *cobra.Command {

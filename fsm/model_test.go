@@ -1,0 +1,396 @@
+package fsm
+
+import (
+	"bytes"
+	"cmp"
+	"errors"
+	"maps"
+	"slices"
+	"time"
+
+	"github.com/haiku-queue/haiku/store"
+	"github.com/haiku-queue/haiku/task"
+)
+
+// The model of a queue: all tasks in one map, every answer by looking at all of them, written from what the protocol and
+// the rules of the queue say. It knows no index, no counter, no batch and no step. modeldrive_test.go runs random
+// commands through it and through an FSM; to add a command, give the model a method and actions there a line.
+
+type model struct {
+	now        time.Time
+	submitted  int // tasks so far
+	tasks      map[task.ID]*modelTask
+	removed    map[task.ID]modelGhost
+	retentions map[string]task.Retention
+	queues     map[store.Pair]*modelQueue
+	paused     bool
+	lastLease  uint64
+	ended      []*modelTask // by the command at hand, whose dependants are still to be told
+	finished   []task.ID    // by the command at hand
+}
+
+// modelTask is one task.
+type modelTask struct {
+	task.Spec
+	hash    [16]byte
+	place   int // among all that were submitted
+	created time.Time
+	changed time.Time
+	at      time.Time // of its place in the order, or when that comes
+	status  task.Status
+	due     bool             // pending: its time has come
+	parents map[task.ID]bool // not completed, as far as it was told
+
+	attempt, retries, crashes uint32
+
+	lease   uint64
+	claim   Claim  // of the current or last lease
+	worker  string // that has it, or had it when it ended
+	started time.Time
+	asked   bool // to stop
+
+	last     modelReport
+	history  []task.Attempt
+	progress task.Progress
+	result   []byte
+	err      string
+	reason   task.Reason
+	goes     time.Time // when it is deleted
+	aging    time.Duration
+}
+
+// modelGhost is what stays of a deleted task.
+type modelGhost struct {
+	hash   [16]byte
+	status task.Status
+}
+
+// modelReport is what a worker said of a lease.
+type modelReport struct {
+	lease  uint64
+	kind   task.OutcomeKind
+	result []byte
+	err    string
+	hashes [][16]byte
+}
+
+func (r *modelReport) equal(o *modelReport) bool {
+	return r.lease == o.lease && r.kind == o.kind && bytes.Equal(r.result, o.result) && r.err == o.err && slices.Equal(r.hashes, o.hashes)
+}
+
+// someText stands for an error text that is the broker's own.
+const someText = "\x00some text"
+
+func newModel() *model {
+	return &model{
+		tasks: make(map[task.ID]*modelTask), removed: make(map[task.ID]modelGhost),
+		retentions: make(map[string]task.Retention), queues: make(map[store.Pair]*modelQueue),
+	}
+}
+
+func (t *modelTask) pair() store.Pair {
+	return store.Pair{Queue: cmp.Or(t.Queue, task.DefaultQueue), Type: t.Type}
+}
+
+func (t *modelTask) priority() task.Priority {
+	if t.Priority != nil {
+		return *t.Priority
+	}
+	return task.DefaultPriority
+}
+
+func limitOf(limit *uint32, otherwise uint32) uint32 {
+	if limit != nil {
+		return *limit
+	}
+	return otherwise
+}
+
+func (t *modelTask) ready() bool { return t.status == task.Pending && len(t.parents) == 0 && t.due }
+
+// waits tells whether the task is to be run, now or some day.
+func (t *modelTask) waits() bool { return t.status == task.Pending || t.status == task.Failed }
+
+// pick lists the tasks that keep selects, in the order of less.
+func (m *model) pick(keep func(*modelTask) bool, less func(a, b *modelTask) int) (out []*modelTask) {
+	for _, t := range m.tasks {
+		if keep(t) {
+			out = append(out, t)
+		}
+	}
+	slices.SortFunc(out, less)
+	return out
+}
+
+func byID(a, b *modelTask) int { return bytes.Compare(a.ID[:], b.ID[:]) }
+
+// fate returns the status of a task, also of one that was deleted and is remembered.
+func (m *model) fate(id task.ID) (status task.Status, hash [16]byte, known bool) {
+	if t := m.tasks[id]; t != nil {
+		return t.status, t.hash, true
+	}
+	g, known := m.removed[id]
+	return g.status, g.hash, known
+}
+
+// begin starts a command at a time, which never goes back.
+func (m *model) begin(now time.Time) {
+	if now.After(m.now) {
+		m.now = now
+	}
+	m.ended, m.finished = m.ended[:0], m.finished[:0]
+}
+
+// wait puts a task into the order, or where it waits for its time.
+func (m *model) wait(t *modelTask) {
+	t.status, t.due, t.changed, t.worker = task.Pending, !t.at.After(m.now), m.now, ""
+}
+
+// end gives a task its last status.
+func (m *model) end(t *modelTask, s task.Status, reason task.Reason) {
+	t.status, t.reason, t.changed, t.asked = s, reason, m.now, false
+	t.goes = time.Time{}
+	if keep := m.keep(t); keep != task.KeepForever {
+		t.goes = m.now.Add(keep)
+	}
+	m.ended, m.finished = append(m.ended, t), append(m.finished, t.ID)
+}
+
+// keep is the task's own retention, that of its type, that of all types, or what is built in.
+func (m *model) keep(t *modelTask) time.Duration {
+	own, all, builtIn := m.retentions[t.Type], m.retentions[""], task.DefaultRetention()
+	return cmp.Or(t.Retention, own.Of(t.status), all.Of(t.status), builtIn.Of(t.status))
+}
+
+// tell lets the dependants know, after all items of a command: those of tasks that it ended, and so on. Only who was
+// there when the parent ended has still to be told.
+func (m *model) tell() {
+	for len(m.ended) > 0 {
+		parent := m.ended[0]
+		m.ended = m.ended[1:]
+		for _, t := range m.pick(func(t *modelTask) bool { return t.status == task.Pending && t.parents[parent.ID] }, byID) {
+			m.hear(t, parent.ID, parent.status)
+		}
+	}
+}
+
+// hear takes the end of a parent by the task's policy.
+func (m *model) hear(t *modelTask, parent task.ID, status task.Status) {
+	switch {
+	case t.status != task.Pending:
+	case status == task.Completed || t.OnDependencyFailure == task.PolicyIgnore:
+		delete(t.parents, parent)
+		m.wait(t)
+	case t.OnDependencyFailure == task.PolicyCancel:
+		m.end(t, task.Cancelled, task.DependencyFailed)
+	}
+}
+
+// claimOne leases the first task of the order. The id of the lease is not foretold: it only grows.
+func (m *model) claimOne(c *Claim) *modelTask {
+	if m.paused {
+		return nil
+	}
+	firsts := make(map[store.Pair]*modelTask)
+	for _, t := range m.tasks {
+		p := t.pair()
+		if !t.ready() || !slices.Contains(c.Queues, p.Queue) || len(c.Types) > 0 && !slices.Contains(c.Types, p.Type) || !m.open(p) {
+			continue
+		}
+		if first := firsts[p]; first == nil || compareInPair(t, first) < 0 {
+			firsts[p] = t
+		}
+	}
+	if len(firsts) == 0 {
+		return nil
+	}
+	t := slices.MinFunc(slices.Collect(maps.Values(firsts)), m.compareFirsts)
+	t.status, t.attempt, t.claim, t.worker = task.InProgress, t.attempt+1, *c, c.WorkerID
+	t.started, t.changed = m.now, m.now
+	m.spend(t.pair())
+	return t
+}
+
+// finish takes one worker's report. It returns whether that was known already, or which errors refuse it.
+func (m *model) finish(c *Finish, i int) (duplicate bool, refused []error) {
+	o := &c.Outcomes[i]
+	t := m.tasks[o.ID]
+	said := modelReport{o.LeaseID, o.Kind, o.Result, o.Error, c.Hashes[i]}
+	switch {
+	case t == nil:
+		return false, []error{task.ErrNotFound}
+	case t.status != task.InProgress || t.lease != o.LeaseID:
+		if t.last.equal(&said) {
+			return true, nil
+		}
+		return false, []error{task.ErrStaleLease}
+	}
+	more := &Submit{Specs: o.Submit, Hashes: c.Hashes[i], DedupWindow: c.DedupWindow}
+	before := t.status
+	t.status = task.Completed // what comes with the result may depend on it
+	faults, any := m.faults(more, false)
+	t.status = before
+	if any {
+		return false, slices.Concat(faults...)
+	}
+	m.report(t, &said, o.Progress, c.Delays[i])
+	m.addAll(more)
+	return false, nil
+}
+
+func (m *model) report(t *modelTask, said *modelReport, p task.Progress, delay time.Duration) {
+	m.close(t, said, p)
+	switch {
+	case said.kind == task.Success:
+		t.result, t.err = said.result, ""
+		m.end(t, task.Completed, "")
+	case said.kind == task.Reject:
+		m.end(t, task.DeadLetter, task.Rejected)
+	case t.asked:
+		m.end(t, task.Cancelled, task.OnRequest)
+	case said.kind == task.Discard:
+		m.end(t, task.Cancelled, task.ByHandler)
+	case said.kind == task.Failure:
+		m.retry(t, delay)
+	case said.kind == task.Snooze:
+		t.attempt--
+		t.at = m.now.Add(delay)
+		m.wait(t)
+	case said.kind == task.Interrupted:
+		t.attempt--
+		m.wait(t)
+	}
+}
+
+// close ends the lease with a line in the history.
+func (m *model) close(t *modelTask, said *modelReport, p task.Progress) {
+	t.last, t.err = *said, said.err
+	if !p.IsZero() {
+		t.progress = p
+	}
+	t.history = append(t.history, task.Attempt{
+		Number: t.attempt, WorkerID: t.claim.WorkerID, StartedAt: t.started, EndedAt: m.now, Outcome: said.kind, Error: said.err,
+	})
+	t.history = t.history[max(0, len(t.history)-task.MaxHistory):]
+}
+
+func (m *model) retry(t *modelTask, delay time.Duration) {
+	if t.retries >= limitOf(t.MaxRetries, task.DefaultRetries) {
+		m.end(t, task.DeadLetter, task.RetriesExhausted)
+		return
+	}
+	t.retries++
+	t.status, t.at, t.changed, t.worker = task.Failed, m.now.Add(delay), m.now, ""
+}
+
+// revoke ends a lease on the broker's account, and tells whether it was still held.
+func (m *model) revoke(e *Ended) bool {
+	t := m.tasks[e.ID]
+	if t == nil || t.status != task.InProgress || t.lease != e.LeaseID {
+		return false
+	}
+	before := t.err
+	said := &modelReport{lease: e.LeaseID, kind: e.Kind, err: someText}
+	m.close(t, said, e.Progress)
+	t.err = before
+	if e.Crash {
+		t.crashes++
+	}
+	switch {
+	case t.asked || e.Kind == task.Revoked:
+		m.end(t, task.Cancelled, task.OnRequest)
+	case e.Crash && t.crashes >= limitOf(t.MaxCrashes, task.DefaultCrashes):
+		t.err = someText
+		m.end(t, task.DeadLetter, task.Poison)
+	case e.Kind == task.TimedOut:
+		t.err = someText
+		m.retry(t, e.Delay)
+	default:
+		if e.Kind == task.LeaseUnheard {
+			t.attempt--
+		}
+		m.wait(t)
+	}
+	return true
+}
+
+// cancel cancels one task, or asks it to stop.
+func (m *model) cancel(id task.ID) (duplicate bool, refused []error) {
+	t := m.tasks[id]
+	switch {
+	case t == nil:
+		return false, []error{task.ErrNotFound}
+	case t.status == task.Cancelled || t.status == task.InProgress && t.asked:
+		return true, nil
+	case t.status.IsTerminal():
+		return false, []error{task.ErrTransition}
+	case t.status == task.InProgress:
+		t.asked, t.changed = true, m.now
+	default:
+		m.end(t, task.Cancelled, task.OnRequest)
+	}
+	return false, nil
+}
+
+// promote lets tasks into the order whose time has come: scheduled ones first, then retries, earliest first.
+func (m *model) promote(limit int) int {
+	left := limit
+	for _, status := range []task.Status{task.Pending, task.Failed} {
+		due := m.pick(func(t *modelTask) bool {
+			return t.status == status && len(t.parents) == 0 && !t.ready() && !t.at.After(m.now)
+		}, func(a, b *modelTask) int { return cmp.Or(a.at.Compare(b.at), byID(a, b)) })
+		for _, t := range due[:min(left, len(due))] {
+			m.wait(t)
+			left--
+		}
+	}
+	return limit - left
+}
+
+// requeue puts running tasks back, those with the lowest ids after one first.
+func (m *model) requeue(c *Requeue) (moved []Lease) {
+	running := m.pick(func(t *modelTask) bool {
+		return t.status == task.InProgress && bytes.Compare(t.ID[:], c.After[:]) > 0
+	}, byID)
+	for _, t := range running[:min(c.Max, len(running))] {
+		moved = append(moved, Lease{t.ID, t.lease})
+		m.revoke(&Ended{ID: t.ID, LeaseID: t.lease, Kind: task.Requeued})
+	}
+	return moved
+}
+
+// reap deletes tasks whose retention is over, then forgets deleted ones whose ids are too old to be submitted again.
+func (m *model) reap(c *Reap) int {
+	left, oldest := c.Max, m.now.Add(-c.DedupWindow)
+	over := m.pick(func(t *modelTask) bool { return t.status.IsTerminal() && !t.goes.IsZero() && !t.goes.After(m.now) },
+		func(a, b *modelTask) int { return cmp.Or(a.goes.Compare(b.goes), byID(a, b)) })
+	for _, t := range over[:min(left, len(over))] {
+		delete(m.tasks, t.ID)
+		if !t.ID.Time().Before(oldest) {
+			m.removed[t.ID] = modelGhost{t.hash, t.status}
+		}
+		left--
+	}
+	ghosts := slices.SortedFunc(maps.Keys(m.removed), func(a, b task.ID) int { return bytes.Compare(a[:], b[:]) })
+	for _, id := range ghosts {
+		if left > 0 && id.Time().Before(oldest) {
+			delete(m.removed, id)
+			left--
+		}
+	}
+	return c.Max - left
+}
+
+// setRetention counts for tasks that end from now on.
+func (m *model) setRetention(r task.Retention) {
+	if r.IsUnset() {
+		delete(m.retentions, r.Type)
+		return
+	}
+	m.retentions[r.Type] = r
+}
+
+// isOneOf tells whether an error is one of those that may be given.
+func isOneOf(err error, allowed []error) bool {
+	return slices.ContainsFunc(allowed, func(a error) bool { return errors.Is(err, a) })
+}
