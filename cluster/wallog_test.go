@@ -32,7 +32,7 @@ func openSmall(t *testing.T, dir string, first, last uint64) logFiles {
 	}
 	for i := first; i <= last && i > 0; i++ {
 		var l raft.Log
-		if err := files.GetLog(i, &l); err != nil || string(l.Data) != string(entries(i, i, l.Term)[0].Data) {
+		if err := files.GetLog(i, &l); err != nil || !bytes.HasPrefix(l.Data, entries(i, i, l.Term)[0].Data) {
 			t.Fatalf("entry %d is %+v: %v", i, l, err)
 		}
 	}
@@ -40,11 +40,14 @@ func openSmall(t *testing.T, dir string, first, last uint64) logFiles {
 }
 
 // fillSmall makes a log of three segments or more with the entries from 1 to 300, the last of which is not full.
-func fillSmall(t *testing.T, dir string) {
+func fillSmall(t *testing.T, dir string) { fillPadded(t, dir, 0) }
+
+// fillPadded does so with entries that are longer by so many bytes.
+func fillPadded(t *testing.T, dir string, padding int) {
 	t.Helper()
 	files := openSmall(t, dir, 0, 0)
 	for i := uint64(1); i <= 300; i += 10 {
-		if err := files.StoreLogs(entries(i, i+9, 1)); err != nil {
+		if err := files.StoreLogs(padded(i, i+9, 1, padding)); err != nil {
 			t.Fatal(err)
 		}
 	}
@@ -54,6 +57,14 @@ func fillSmall(t *testing.T, dir string) {
 	if state := segmentsOf(t, dir); len(state) < 3 {
 		t.Fatalf("%d segments", len(state))
 	}
+}
+
+func padded(first, last, term uint64, padding int) []*raft.Log {
+	logs := entries(first, last, term)
+	for _, l := range logs {
+		l.Data = append(l.Data, bytes.Repeat([]byte{'x'}, padding)...)
+	}
+	return logs
 }
 
 // segmentsOf lists the segments of a log that is closed.
@@ -105,41 +116,70 @@ func TestWALIsCutAcrossSegments(t *testing.T) {
 }
 
 // TestWALGoesOnAfterAnUnfinishedSeal: a process that ends after a segment was sealed in its file, and before the list of
-// segments says so, has lost nothing. raft-wal by itself cannot append to such a log again.
+// segments says so, has lost nothing, whatever the size of entries is. raft-wal by itself cannot append to such a log
+// again. If the segment is full already, the seal is part of the last write, which was acknowledged: then nothing of it
+// may be torn.
 func TestWALGoesOnAfterAnUnfinishedSeal(t *testing.T) {
-	for name, torn := range map[string]bool{"whole": false, "torn": true} {
-		t.Run(name, func(t *testing.T) {
-			dir, bare := t.TempDir(), t.TempDir()
-			fillSmall(t, dir)
-			segments := segmentsOf(t, dir)
-			tail := segments[len(segments)-1]
-			w, err := segment.NewFiler(dir, walfs.New()).RecoverTail(tail)
-			if err != nil {
-				t.Fatal(err)
+	sealed := 0
+	for padding := range 64 {
+		for _, torn := range []bool{false, true} {
+			dir := t.TempDir()
+			fillPadded(t, dir, padding)
+			before, index := sealTail(t, dir)
+			if before {
+				sealed++
+			} else if torn { // the index in parts and its commit are not on disk
+				overwrite(t, index.path, 0, index.at+4, 0)
 			}
-			index, err := w.ForceSeal()
-			if err := errors.Join(err, w.Close()); err != nil {
-				t.Fatal(err)
-			}
-			if torn { // the index in parts and its commit are not on disk
-				overwrite(t, filepath.Join(dir, segment.FileName(tail)), 0, int64(index)+4, 0)
-			}
-			if err := os.CopyFS(bare, os.DirFS(dir)); err != nil {
-				t.Fatal(err)
-			}
-			stock, err := wal.Open(bare, wal.WithLogger(newRaftLogger(quiet())))
-			if err != nil {
-				t.Fatal(err)
-			}
-			if err := errors.Join(stock.StoreLogs(entries(301, 301, 1)), stock.Close()); !errors.Is(err, wal.ErrSealed) {
-				t.Errorf("raft-wal can append by itself now: %v", err)
+			if padding == 0 {
+				mustNotAppend(t, dir)
 			}
 			files := openSmall(t, dir, 1, 300)
-			if err := errors.Join(files.StoreLogs(entries(301, 400, 2)), files.Close()); err != nil {
+			if err := errors.Join(files.StoreLogs(padded(301, 400, 2, padding)), files.Close()); err != nil {
 				t.Fatal(err)
 			}
-			openSmall(t, dir, 1, 400)
-		})
+			if err := openSmall(t, dir, 1, 400).Close(); err != nil {
+				t.Fatal(err)
+			}
+		}
+	}
+	if sealed == 0 || sealed == 128 {
+		t.Errorf("%d of 128 segments were sealed by their last write", sealed)
+	}
+}
+
+// byteAt is a place in a file.
+type byteAt struct {
+	path string
+	at   int64
+}
+
+// sealTail seals the last segment in its file alone, and says where its index is and whether it was sealed before.
+func sealTail(t *testing.T, dir string) (before bool, index byteAt) {
+	t.Helper()
+	segments := segmentsOf(t, dir)
+	tail := segments[len(segments)-1]
+	w, err := segment.NewFiler(dir, walfs.New()).RecoverTail(tail)
+	if err != nil {
+		t.Fatal(err)
+	}
+	before, _, err = w.Sealed()
+	at, err1 := w.ForceSeal()
+	if err := errors.Join(err, err1, w.Close()); err != nil {
+		t.Fatal(err)
+	}
+	return before, byteAt{filepath.Join(dir, segment.FileName(tail)), int64(at)}
+}
+
+// mustNotAppend wants raft-wal alone to refuse entries for a copy of a log.
+func mustNotAppend(t *testing.T, dir string) {
+	t.Helper()
+	stock, err := wal.Open(copyOf(t, dir), wal.WithLogger(newRaftLogger(quiet())))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(stock.StoreLogs(entries(301, 301, 1)), stock.Close()); !errors.Is(err, wal.ErrSealed) {
+		t.Errorf("raft-wal can append by itself now: %v", err)
 	}
 }
 

@@ -40,13 +40,13 @@ func newSegmentFiler(dir string, meta *metadb.BoltMetaDB) *segmentFiler {
 	return &segmentFiler{Filer: segment.NewFiler(dir, walfs.New()), dir: dir, meta: meta}
 }
 
-// Create makes a segment, and notes it when its name is durable.
+// Create makes a segment, and notes it when its name and its size are durable.
 func (f *segmentFiler) Create(info types.SegmentInfo) (types.SegmentWriter, error) {
 	w, err := f.Filer.Create(info)
 	if err != nil {
 		return nil, err
 	}
-	if err := syncDir(f.dir); err != nil {
+	if err := errors.Join(syncFile(filepath.Join(f.dir, segment.FileName(info))), syncDir(f.dir)); err != nil {
 		return nil, errors.Join(err, w.Close())
 	}
 	if err := f.meta.SetStable(keyMadeSegment, binary.BigEndian.AppendUint64(nil, info.ID)); err != nil {
@@ -63,18 +63,24 @@ func (f *segmentFiler) finishSeal() error {
 	}
 	tail := &state.Segments[len(state.Segments)-1]
 	if !tail.SealTime.IsZero() {
-		return nil
+		return f.checkSegments(state.Segments, 0)
+	}
+	if err := f.checkSegments(state.Segments[:len(state.Segments)-1], 0); err != nil {
+		return err
 	}
 	found, err := f.RecoverTail(*tail)
 	if errors.Is(err, fs.ErrNotExist) {
 		return f.mustBeUnmade(tail)
 	}
 	if err != nil {
-		return err
+		return fmt.Errorf("%s: %w", segment.FileName(*tail), err)
 	}
 	sealed, at, err := found.Sealed()
 	last := found.LastIndex()
 	path := filepath.Join(f.dir, segment.FileName(*tail))
+	if err == nil {
+		err = f.checkSegments(state.Segments[len(state.Segments)-1:], last)
+	}
 	if err == nil && sealed && last != 0 {
 		err = writeSegmentIndex(path, found.(*segment.Writer), tail, last, at)
 	}
@@ -86,7 +92,7 @@ func (f *segmentFiler) finishSeal() error {
 		if err := mustBeUnwritten(path); err != nil || !sealed {
 			return err
 		}
-		return os.Truncate(path, 0)
+		return errors.Join(os.Truncate(path, 0), os.Truncate(path, int64(tail.SizeLimit)))
 	case !sealed:
 		return nil
 	}
@@ -101,11 +107,26 @@ func (f *segmentFiler) finishSeal() error {
 
 // mustBeUnmade refuses a last segment whose file was made and is gone.
 func (f *segmentFiler) mustBeUnmade(tail *types.SegmentInfo) error {
-	made, err := f.meta.GetStable(keyMadeSegment)
-	if err == nil && len(made) == 8 && binary.BigEndian.Uint64(made) == tail.ID {
+	made, err := f.wasMade(tail)
+	if made {
 		return fmt.Errorf("%w: %s is missing", wal.ErrCorrupt, segment.FileName(*tail))
 	}
 	return err
+}
+
+// wasMade reports that the newest segment was on disk in its full size.
+func (f *segmentFiler) wasMade(newest *types.SegmentInfo) (bool, error) {
+	made, err := f.meta.GetStable(keyMadeSegment)
+	return err == nil && len(made) == 8 && binary.BigEndian.Uint64(made) == newest.ID, err
+}
+
+// syncFile makes a file durable with its size.
+func syncFile(path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	return errors.Join(file.Sync(), file.Close())
 }
 
 // mustBeUnwritten refuses a segment without a whole write if it begins with bytes that raft-wal never writes: there might
