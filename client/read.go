@@ -80,26 +80,3 @@ func (c *Client) Counts(ctx context.Context, q task.StatsQuery) (task.Stats, err
 	err := c.do(ctx, wire.GetStats, wire.StatsQueryToPB(&q), &reply, true)
 	return wire.StatsFromPB(&reply), err
 }
-
-// Cancel cancels waiting tasks at once and asks running ones to stop. There is one receipt for each; Duplicate says
-// that it was cancelled already. After an error the receipts of those that were not reached hold it.
-func (c *Client) Cancel(ctx context.Context, ids ...task.ID) ([]task.Receipt, error) {
-	receipts := make([]task.Receipt, len(ids))
-	for begin := 0; begin < len(ids); begin += task.MaxItems {
-		end := min(begin+task.MaxItems, len(ids))
-		var reply wirepb.CancelReply
-		err := c.do(ctx, wire.CancelTask, &wirepb.CancelRequest{Ids: wire.IDsToPB(ids[begin:end])}, &reply, true)
-		var part []task.Receipt
-		if err == nil {
-			part, err = receiptsOf(reply.Receipts, end-begin)
-		}
-		if err != nil {
-			for i := range ids[begin:] {
-				receipts[begin+i] = task.Receipt{ID: ids[begin+i], Err: err}
-			}
-			return receipts, err
-		}
-		copy(receipts[begin:], part)
-	}
-	return receipts, nil
-}

@@ -16,23 +16,24 @@ import (
 // leadership is all that a node has and does only while it leads, in one term. It is made anew for each term, so
 // nothing of an earlier one can reach the log: its commands carry the old term and are not applied.
 type leadership struct {
-	term     uint64
-	store    *store.Store
-	fsm      *fsm.FSM
-	log      *slog.Logger
-	clock    *clock
-	proposer *proposer
-	verifier *verifier
-	waiters  *waiters
-	leases   *leases
-	sessions *sessions
-	due      *alarm        // a task is due sooner than the promoter knows
-	work     chan struct{} // a command left work for a step
-	agenda   *agenda       // schedules that changed
-	full     func() error  // why no submit is taken now; nil if it is
-	paused   atomic.Bool   // claims get nothing: those that wait do not try
-	throttle *throttle
-	dedup    time.Duration
+	term       uint64
+	store      *store.Store
+	fsm        *fsm.FSM
+	log        *slog.Logger
+	clock      *clock
+	proposer   *proposer
+	verifier   *verifier
+	waiters    *waiters
+	leases     *leases
+	sessions   *sessions
+	due        *alarm        // a task is due sooner than the promoter knows
+	work       chan struct{} // a command left work for a step
+	operations chan struct{} // an operation was started
+	agenda     *agenda       // schedules that changed
+	full       func() error  // why no submit is taken now; nil if it is
+	paused     atomic.Bool   // claims get nothing: those that wait do not try
+	throttle   *throttle
+	dedup      time.Duration
 
 	ctx    context.Context // ends with the leadership
 	cancel context.CancelFunc
@@ -48,7 +49,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l := &leadership{
 		term: n.raft.CurrentTerm(), store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
 		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
-		agenda: newAgenda(), full: n.refusal,
+		agenda: newAgenda(), full: n.refusal, operations: make(chan struct{}, 1),
 	}
 	replicated, err := n.store.Time()
 	if err != nil {
@@ -70,7 +71,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
-	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace, l.cron} {
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace, l.cron, l.operate} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}
 	return l, nil
@@ -162,9 +163,25 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 		l.agenda.tell(c.Name)
 	case *fsm.Fire:
 		l.agenda.tell(c.Name)
+	case *fsm.StartOperation:
+		poke(l.operations)
+	case *fsm.StepOperation:
+		if c.Action == task.ActionCancel {
+			l.pushCancels(r.Receipts)
+		}
+		l.expectRearmed(r)
+	case *fsm.Retry, *fsm.Step:
+		l.expectRearmed(r)
 	}
 	if r.More {
 		poke(l.work)
+	}
+}
+
+// expectRearmed has the promoter look for tasks that wait again, for they may be scheduled.
+func (l *leadership) expectRearmed(r *fsm.Result) {
+	if r.Count > 0 {
+		l.due.tell(l.clock.Now())
 	}
 }
 

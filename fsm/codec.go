@@ -30,7 +30,7 @@ var (
 // keeps the reading of the old one in commandFromPB, and raises MaxCommandVersion; a new kind begins with that number.
 func CommandVersion(k Kind) uint8 {
 	switch k {
-	case KindRequeue, KindSetRetention, KindReap:
+	case KindRequeue, KindSetRetention, KindReap, KindRetry, KindDelete, KindStartOperation, KindStepOperation, KindEndOperation:
 		return 2
 	}
 	return 1
@@ -82,7 +82,7 @@ func commandToPB(c Command) (message, error) {
 	case *Fire:
 		return fireToPB(c), nil
 	}
-	return nil, fmt.Errorf("%w: %T", errKind, c)
+	return bulkToPB(c)
 }
 
 func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
@@ -144,7 +144,7 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 	case KindFire:
 		return decode(body, &commandpb.Fire{}, fireFromPB)
 	}
-	return nil, errKind
+	return bulkFromPB(kind, body)
 }
 
 // decode reads a body into m, refuses fields that m does not know, and converts it.

@@ -12,22 +12,27 @@ type Kind uint8
 
 // The kinds of commands.
 const (
-	KindSubmit       Kind = 1
-	KindClaim        Kind = 2
-	KindFinish       Kind = 3
-	KindCancel       Kind = 4
-	KindRelease      Kind = 5
-	KindPromote      Kind = 6
-	KindStep         Kind = 7
-	KindSetMember    Kind = 8
-	KindRemoveMember Kind = 9
-	KindFound        Kind = 10
-	KindMark         Kind = 11
-	KindRequeue      Kind = 20
-	KindSetRetention Kind = 22
-	KindReap         Kind = 23
-	KindSetDispatch  Kind = 24
-	KindSetQueue     Kind = 25
+	KindSubmit         Kind = 1
+	KindClaim          Kind = 2
+	KindFinish         Kind = 3
+	KindCancel         Kind = 4
+	KindRelease        Kind = 5
+	KindPromote        Kind = 6
+	KindStep           Kind = 7
+	KindSetMember      Kind = 8
+	KindRemoveMember   Kind = 9
+	KindFound          Kind = 10
+	KindMark           Kind = 11
+	KindRequeue        Kind = 20
+	KindSetRetention   Kind = 22
+	KindReap           Kind = 23
+	KindSetDispatch    Kind = 24
+	KindSetQueue       Kind = 25
+	KindRetry          Kind = 29
+	KindDelete         Kind = 30
+	KindStartOperation Kind = 31
+	KindStepOperation  Kind = 32
+	KindEndOperation   Kind = 33
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
@@ -122,20 +127,52 @@ type Requeue struct {
 	Max   int
 }
 
+// Retry has tasks run again that have ended without success, or wait for a retry.
+type Retry struct{ IDs []task.ID }
+
+// Delete deletes tasks that do not run. Those that wait are cancelled first.
+type Delete struct {
+	IDs         []task.ID
+	DedupWindow time.Duration
+}
+
+// StartOperation begins a change of many tasks, which StepOperation carries out.
+type StartOperation struct{ Order task.OperationOrder }
+
+// StepOperation changes those of IDs that the operation's selection still selects, and moves its cursor on. Only the
+// leader makes it, from what it read: a step for another cursor than the operation's does nothing.
+type StepOperation struct {
+	ID          task.ID
+	Action      task.Action // the operation's
+	From, To    task.ID     // the cursor before and after
+	IDs         []task.ID   // what the selection selects between them, in order
+	Examined    int         // tasks looked at between them
+	Last        bool        // nothing is left after To
+	DedupWindow time.Duration
+}
+
+// EndOperation cancels a running operation; what it has changed stays.
+type EndOperation struct{ ID task.ID }
+
 // Kind and its siblings name the commands' numbers.
-func (*Submit) Kind() Kind       { return KindSubmit }
-func (*Claim) Kind() Kind        { return KindClaim }
-func (*Finish) Kind() Kind       { return KindFinish }
-func (*Cancel) Kind() Kind       { return KindCancel }
-func (*Release) Kind() Kind      { return KindRelease }
-func (*Promote) Kind() Kind      { return KindPromote }
-func (*Step) Kind() Kind         { return KindStep }
-func (*SetMember) Kind() Kind    { return KindSetMember }
-func (*RemoveMember) Kind() Kind { return KindRemoveMember }
-func (*Found) Kind() Kind        { return KindFound }
-func (*Mark) Kind() Kind         { return KindMark }
-func (*SetRetention) Kind() Kind { return KindSetRetention }
-func (*Reap) Kind() Kind         { return KindReap }
-func (*SetDispatch) Kind() Kind  { return KindSetDispatch }
-func (*SetQueue) Kind() Kind     { return KindSetQueue }
-func (*Requeue) Kind() Kind      { return KindRequeue }
+func (*Submit) Kind() Kind         { return KindSubmit }
+func (*Claim) Kind() Kind          { return KindClaim }
+func (*Finish) Kind() Kind         { return KindFinish }
+func (*Cancel) Kind() Kind         { return KindCancel }
+func (*Release) Kind() Kind        { return KindRelease }
+func (*Promote) Kind() Kind        { return KindPromote }
+func (*Step) Kind() Kind           { return KindStep }
+func (*SetMember) Kind() Kind      { return KindSetMember }
+func (*RemoveMember) Kind() Kind   { return KindRemoveMember }
+func (*Found) Kind() Kind          { return KindFound }
+func (*Mark) Kind() Kind           { return KindMark }
+func (*SetRetention) Kind() Kind   { return KindSetRetention }
+func (*Reap) Kind() Kind           { return KindReap }
+func (*SetDispatch) Kind() Kind    { return KindSetDispatch }
+func (*SetQueue) Kind() Kind       { return KindSetQueue }
+func (*Requeue) Kind() Kind        { return KindRequeue }
+func (*Retry) Kind() Kind          { return KindRetry }
+func (*Delete) Kind() Kind         { return KindDelete }
+func (*StartOperation) Kind() Kind { return KindStartOperation }
+func (*StepOperation) Kind() Kind  { return KindStepOperation }
+func (*EndOperation) Kind() Kind   { return KindEndOperation }

@@ -9,22 +9,32 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// work is a task that ended and whose dependants are to be told, from the child after After on. Children submitted
-// later (Seq >= Before) saw the end themselves.
+// work is a task that ended, or was retried, and whose dependants are to be told, from the child after After on. Children
+// submitted later (Seq >= Before) saw it themselves.
 //
 // In meta it stands under "work/" | seq uint64, so that it is done in the order in which it arose, as
 //
-//	version uint8 = 1 | parent 16 | after 16 | before uint64
+//	version uint8 = 1 | kind uint8 | parent 16 | after 16 | before uint64
 type work struct {
+	Kind   workKind
 	Parent task.ID
 	After  task.ID
 	Before uint64
 }
 
+// workKind says what the dependants are to be told.
+type workKind uint8
+
+const (
+	countDown workKind = 1 // the parent ended: its children wait for one task less
+	countAnew workKind = 2 // the parent ended, not for the first time: its children look at all that they wait for
+	rearm     workKind = 3 // the parent was retried: children that were cancelled because of it wait again
+)
+
 const (
 	workPrefix  = "work/"
 	workVersion = 1
-	workSize    = 1 + 16 + 16 + 8
+	workSize    = 1 + 1 + 16 + 16 + 8
 )
 
 // put writes a task. One that has ended is given the time at which it is to be deleted, and noted, for it may have
@@ -38,7 +48,11 @@ func (m *machine) put(t *task.Task) {
 	}
 	m.batch.Put(t)
 	if t.Status.IsTerminal() {
-		m.ended = append(m.ended, work{Parent: t.ID, Before: m.batch.Seq() + 1})
+		kind := countDown
+		if t.Recount {
+			kind = countAnew
+		}
+		m.ended = append(m.ended, work{Kind: kind, Parent: t.ID, Before: m.batch.Seq() + 1})
 		m.done = append(m.done, t.ID)
 	}
 }
@@ -88,7 +102,7 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 		return nil, 0, err
 	}
 	status, _, _, err := m.batch.Ended(w.Parent)
-	if err != nil {
+	if err != nil || w.Kind != rearm && !status.IsTerminal() { // retried since: its next end will be told
 		return nil, 0, err
 	}
 	for _, id := range children {
@@ -102,14 +116,27 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 		if child == nil {
 			return nil, used, fmt.Errorf("dependant %s of %s has no record", id, w.Parent)
 		}
+		concerned := child.Seq < w.Before && (w.Kind == rearm || child.Status == task.Pending && child.WaitingFor > 0)
+		anew := w.Kind != countDown || child.Recount
+		if concerned && anew && m.manyRecounted(child) {
+			return &w, used, nil
+		}
 		used++
 		w.After = id
-		if child.Seq >= w.Before || child.Status != task.Pending {
-			continue
+		switch {
+		case !concerned:
+		case w.Kind == rearm:
+			err = m.rearm(child.Clone())
+		case anew:
+			err = m.recount(child.Clone())
+		default:
+			child = child.Clone()
+			m.resolve(child, status)
+			m.put(child)
 		}
-		child = child.Clone()
-		m.resolve(child, status)
-		m.put(child)
+		if err != nil {
+			return nil, used, err
+		}
 	}
 	return nil, used, nil
 }
@@ -117,7 +144,7 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 // leave keeps work for a later Step.
 func (m *machine) leave(w work) {
 	value := make([]byte, 0, workSize)
-	value = append(value, workVersion)
+	value = append(value, workVersion, byte(w.Kind))
 	value = append(value, w.Parent[:]...)
 	value = append(value, w.After[:]...)
 	value = binary.BigEndian.AppendUint64(value, w.Before)
@@ -154,7 +181,7 @@ func decodeWork(kv store.KV) (work, error) {
 	if len(v) != workSize || v[0] != workVersion {
 		return work{}, fmt.Errorf("work item %x is damaged", kv.Key)
 	}
-	return work{Parent: task.ID(v[1:17]), After: task.ID(v[17:33]), Before: binary.BigEndian.Uint64(v[33:])}, nil
+	return work{Kind: workKind(v[1]), Parent: task.ID(v[2:18]), After: task.ID(v[18:34]), Before: binary.BigEndian.Uint64(v[34:])}, nil
 }
 
 // HasWork reports whether st holds work for a Step.

@@ -80,7 +80,7 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		}
 		return (*known)[rng.IntN(len(*known))]
 	}
-	switch n := rng.IntN(21); {
+	switch n := rng.IntN(25); {
 	case n < 7:
 		return randomSubmit(rng, known, pick)
 	case n < 11:
@@ -121,6 +121,8 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 		return &Step{}
 	case n < 20:
 		return &Reap{Max: 1 + rng.IntN(20), DedupWindow: time.Duration(rng.IntN(2)*24) * time.Hour}
+	case n < 24:
+		return randomBulk(rng, pick)
 	}
 	switch rng.IntN(11) {
 	case 6:
@@ -176,6 +178,38 @@ func randomSetQueue(rng *rand.Rand) Command {
 		c.Aging = &aging
 	}
 	return &SetQueue{Change: c}
+}
+
+// randomBulk is a command on many tasks. There are few operations, so that steps often find the one that they are for.
+func randomBulk(rng *rand.Rand, pick func() task.ID) Command {
+	operation := func() task.ID { return idOf(1 + rng.IntN(3)) }
+	some := func() (ids []task.ID) {
+		for range 1 + rng.IntN(8) {
+			ids = append(ids, pick())
+		}
+		return ids
+	}
+	window := time.Duration(rng.IntN(2)*24) * time.Hour
+	action := task.Action(1 + rng.IntN(3))
+	switch rng.IntN(8) {
+	case 0, 1:
+		return &Retry{IDs: some()}
+	case 2:
+		return &Delete{IDs: some(), DedupWindow: window}
+	case 3:
+		o := task.OperationOrder{ID: operation(), Action: action, Rate: uint32(rng.IntN(2))}
+		o.Selection.Type = []string{"", "a"}[rng.IntN(2)]
+		_ = o.Validate()
+		return &StartOperation{o}
+	case 4:
+		return &EndOperation{ID: operation()}
+	}
+	c := &StepOperation{ID: operation(), Action: action, IDs: some(), Examined: rng.IntN(9), Last: rng.IntN(3) == 0, DedupWindow: window}
+	if rng.IntN(2) == 0 {
+		c.From = idOf(rng.IntN(2))
+	}
+	c.To = idOf(rng.IntN(2))
+	return c
 }
 
 func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command {

@@ -56,6 +56,14 @@ func allCommands() []Command {
 		}},
 		&RemoveSchedule{Name: "s"},
 		&Fire{Name: "s", Version: 2, Due: epoch, At: epoch.Add(time.Second), Next: epoch.Add(time.Hour), Trigger: id},
+		&Retry{IDs: []task.ID{id, {7}}},
+		&Delete{IDs: []task.ID{id}, DedupWindow: time.Hour},
+		&StartOperation{task.OperationOrder{ID: id, Action: task.ActionDelete, Rate: 5, Selection: task.Selection{
+			Queue: "q", Type: "t", Statuses: []task.Status{task.Failed, task.DeadLetter}, MinPriority: 2, MaxPriority: &priority,
+			UpdatedBefore: epoch, ErrorContains: "e",
+		}}},
+		&StepOperation{ID: id, Action: task.ActionCancel, From: task.ID{3}, To: task.ID{4}, IDs: []task.ID{{4}}, Examined: 8, Last: true, DedupWindow: time.Hour},
+		&EndOperation{ID: id},
 	}
 }
 

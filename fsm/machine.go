@@ -16,7 +16,8 @@ type machine struct {
 	retentions retentions // as the batch has them
 	gate       *gate
 	now        time.Time // leader time of the entry at hand
-	ended      []work    // tasks that ended in the command at hand, whose dependants are still to be told
+	ended      []work    // tasks that ended or were retried in the command at hand, whose dependants are still to be told
+	recounted  int       // dependencies looked up for tasks that wait for them, in the command at hand
 	done       []task.ID // tasks that ended in any command so far; some of refused commands may be among them
 
 	dispatch dispatch // what the state says, once asked for
@@ -41,7 +42,7 @@ func (m *machine) applyLog(l *raft.Log) (results []Result, mark bool, err error)
 	m.advance(entry.Time)
 	for i, c := range entry.Commands {
 		savepoint := m.batch.Savepoint()
-		m.ended = m.ended[:0]
+		m.ended, m.recounted = m.ended[:0], 0
 		if results[i], err = m.apply(c); err != nil {
 			return nil, false, err
 		}
@@ -104,6 +105,16 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.removeSchedule(c)
 	case *Fire:
 		return m.fire(c)
+	case *Retry:
+		return m.retryAll(c)
+	case *Delete:
+		return m.deleteAll(c)
+	case *StartOperation:
+		return m.startOperation(c)
+	case *StepOperation:
+		return m.stepOperation(c)
+	case *EndOperation:
+		return m.endOperation(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

@@ -13,10 +13,10 @@ import (
 // Result is what one command brought about. It depends on nothing but the log.
 type Result struct {
 	Err      error          // the command as a whole was refused and changed nothing
-	Receipts []task.Receipt // Submit, Finish, Cancel: one an item; Fire: one if it submits
+	Receipts []task.Receipt // Submit, Finish, Cancel, Retry, Delete: one an item; Fire: one if it submits; StepOperation: one a task that it meant to change
 	Tasks    []*task.Task   // Claim: the tasks leased, payload only where it is small or new; to be read, not changed
 	Moved    []Lease        // Requeue: the leases ended, in the order of tasks
-	Count    int            // Promote, Step, Requeue, Reap: tasks touched; SetSchedule: 1 if it took effect
+	Count    int            // Promote, Step, Requeue, Reap: tasks touched; SetSchedule: 1 if it took effect; others: dependants that were told
 	More     bool           // work is left for a Step (or, from Promote, Requeue and Reap, for another of them)
 	Index    uint64         // Mark: where it stands in the log
 }

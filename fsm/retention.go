@@ -126,6 +126,9 @@ func (m *machine) reap(c *Reap) (Result, error) {
 		return r, err
 	}
 	for _, id := range ids {
+		if telling == nil || telling[id] {
+			continue
+		}
 		m.batch.Forget(id)
 		r.Count++
 	}

@@ -163,6 +163,8 @@ func (s *script) command(words []string) string {
 			c.IDs = append(c.IDs, s.id(name))
 		}
 		return s.apply(&c)
+	case "retry", "delete", "start", "step-operation", "end", "operations":
+		return s.bulk(words, args)
 	case "promote":
 		return s.apply(&Promote{Max: number(args["max"], task.MaxTouch)})
 	case "step":

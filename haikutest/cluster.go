@@ -17,7 +17,7 @@ type cluster struct {
 }
 
 // errNone is what every request gets that a broker in memory has no answer to.
-var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster and no settings", task.ErrUnknownType)
+var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster, no settings and no operations, and keeps ended tasks as they are", task.ErrUnknownType)
 
 // Status is transport.Admin's. Clients ask for it to see whether a node lives.
 func (c *cluster) Status(context.Context) (member.Status, error) {
@@ -70,9 +70,23 @@ func (*cluster) SetQueue(context.Context, task.QueueChange) error { return errNo
 func (*cluster) Queues(context.Context, task.QueuesQuery) ([]task.QueueState, error) {
 	return nil, errNone
 }
+func (*cluster) StartOperation(context.Context, task.OperationOrder) (task.Operation, error) {
+	return task.Operation{}, errNone
+}
+func (*cluster) TryOperation(context.Context, task.OperationOrder, []byte) (task.Operation, []byte, error) {
+	return task.Operation{}, nil, errNone
+}
+func (*cluster) Operations(context.Context) ([]task.Operation, error) { return nil, errNone }
+func (*cluster) CancelOperation(context.Context, task.ID) error       { return errNone }
 func (*cluster) SaveSnapshot(context.Context, uint64) (io.ReadCloser, int64, error) {
 	return nil, 0, errNone
 }
 
 // IsMember is transport.Broker's: nobody relays to this one.
 func (q *queue) IsMember(member.ID) bool { return false }
+
+// Retry is transport.Broker's.
+func (q *queue) Retry(context.Context, []task.ID) ([]task.Receipt, error) { return nil, errNone }
+
+// Delete is transport.Broker's.
+func (q *queue) Delete(context.Context, []task.ID) ([]task.Receipt, error) { return nil, errNone }

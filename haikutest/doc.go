@@ -15,8 +15,9 @@
 // workers that are connected are renewed by Advance, as their heartbeats would have done. A worker whose connections are
 // gone loses its leases once the clock has passed Grace. Backoff has no jitter.
 //
-// What it refuses or leaves out: everything about clusters, snapshots and settings gets task.ErrUnknownType; unique keys,
-// expiry and retention are stored with the task and have no effect; ids may be of any age; nothing is ever deleted.
+// What it refuses or leaves out: everything about clusters, snapshots, settings and operations, and the retry and
+// deletion of tasks, gets task.ErrUnknownType; unique keys, expiry and retention are stored with the task and have no
+// effect; ids may be of any age; nothing is ever deleted.
 //
 // All methods may be called from many goroutines at once.
 package haikutest

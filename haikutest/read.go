@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
+	"strings"
 	"time"
 
 	"github.com/haiku-queue/haiku/task"
@@ -97,6 +98,7 @@ func selects(f *task.Filter, t *task.Task) bool {
 	switch {
 	case f.Queue != "" && t.Queue != f.Queue, f.Type != "" && t.Type != f.Type, f.Status != 0 && t.Status != f.Status,
 		t.Priority < f.MinPriority, f.MaxPriority != nil && t.Priority > *f.MaxPriority,
+		!f.UpdatedBefore.IsZero() && !t.UpdatedAt.Before(f.UpdatedBefore), !strings.Contains(t.Error, f.ErrorContains),
 		t.ScheduledAt.Before(f.ScheduledFrom), !f.ScheduledTo.IsZero() && !t.ScheduledAt.Before(f.ScheduledTo):
 		return false
 	case f.Order == task.OrderByPriority:

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"strings"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -70,7 +71,7 @@ func (d *database) walk(f *task.Filter, after []byte) (*frozen, walk, error) {
 		return at, w, nil
 	}
 	at := d.freeze()
-	return at, newLister(at, f, task.ID(after)), nil
+	return at, newLister(at, f.Type, statusesOf(f.Status), task.ID(after)), nil
 }
 
 func (at *frozen) fillPage(page *task.Page, f *task.Filter, w walk) error {
@@ -105,7 +106,8 @@ func (at *frozen) fillPage(page *task.Page, f *task.Filter, w walk) error {
 func selects(f *task.Filter, t *task.Task) bool {
 	return (f.Status == 0 || f.Status == t.Status) && (f.Queue == "" || f.Queue == t.Queue) && (f.Type == "" || f.Type == t.Type) &&
 		t.Priority >= f.MinPriority && (f.MaxPriority == nil || t.Priority <= *f.MaxPriority) &&
-		!t.ScheduledAt.Before(f.ScheduledFrom) && (f.ScheduledTo.IsZero() || t.ScheduledAt.Before(f.ScheduledTo))
+		!t.ScheduledAt.Before(f.ScheduledFrom) && (f.ScheduledTo.IsZero() || t.ScheduledAt.Before(f.ScheduledTo)) &&
+		(f.UpdatedBefore.IsZero() || t.UpdatedAt.Before(f.UpdatedBefore)) && strings.Contains(t.Error, f.ErrorContains)
 }
 
 func appendCursor(order task.Order, after ...byte) []byte {

@@ -2,6 +2,7 @@ package store
 
 import (
 	"fmt"
+	"slices"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -25,47 +26,67 @@ type idScan struct {
 	ended   bool
 }
 
-func newLister(at *frozen, f *task.Filter, after task.ID) *lister {
+// statusesOf is the list of one status, or none for any.
+func statusesOf(s task.Status) []task.Status {
+	if s == 0 {
+		return nil
+	}
+	return []task.Status{s}
+}
+
+// newLister lists the tasks of a type, any if it is empty, and of so many statuses, any if there are none. With a type
+// and several statuses others may be among them.
+func newLister(at *frozen, typ string, statuses []task.Status, after task.ID) *lister {
 	l := &lister{at: at}
-	if group, ok := at.d.typeGroup(f); ok {
-		from := appendTypeKey(nil, f.Type, group, after)
-		prefix := from[:len(from)-len(after)]
-		l.add(famType, from, prefixEnd(prefix), after, idScan{status: f.Status, prefix: len(prefix)})
+	if groups, wanted := at.d.typeGroups(typ, statuses); groups != nil {
+		for _, group := range groups {
+			from := appendTypeKey(nil, typ, group, after)
+			prefix := from[:len(from)-len(after)]
+			l.add(famType, from, prefixEnd(prefix), after, idScan{status: max(wanted, group), prefix: len(prefix)})
+		}
 		return l
 	}
 	for _, status := range task.Statuses {
-		if f.Status == 0 || f.Status == status {
+		if len(statuses) == 0 || slices.Contains(statuses, status) {
 			l.add(statusFamily(status), append([]byte(nil), after[:]...), nil, after, idScan{status: status, records: true})
 		}
 	}
 	return l
 }
 
-// typeGroup returns the group of index_task_type to go over; ok is false if the status family is the better way: it has
-// fewer tasks of other types than the index has of other statuses.
-func (d *database) typeGroup(f *task.Filter) (group task.Status, ok bool) {
-	switch {
-	case f.Type == "":
-		return 0, false
-	case f.Status == 0:
-		return anyStatus, true
-	case rareStatus(f.Status):
-		return f.Status, true
+// typeGroups returns the groups of index_task_type to go over, and the status of all tasks that are wanted of them, 0 for
+// any; none if the status families are the better way: they have fewer tasks of other types than the index has of other
+// statuses.
+func (d *database) typeGroups(typ string, statuses []task.Status) (groups []task.Status, wanted task.Status) {
+	if typ == "" {
+		return nil, 0
+	}
+	if len(statuses) == 0 {
+		return []task.Status{anyStatus}, 0
+	}
+	if !slices.ContainsFunc(statuses, func(s task.Status) bool { return !rareStatus(s) }) {
+		return statuses, 0
 	}
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	var sameType, sameStatus int64
 	for pair, p := range d.pairs.byPair {
 		for s, n := range p.counts[:slotCount] {
-			if pair.Type == f.Type {
+			if pair.Type == typ {
 				sameType += n
 			}
-			if slot(s).status() == f.Status {
+			if slices.Contains(statuses, slot(s).status()) {
 				sameStatus += n
 			}
 		}
 	}
-	return anyStatus, sameType < sameStatus
+	if sameType >= sameStatus {
+		return nil, 0
+	}
+	if len(statuses) == 1 {
+		wanted = statuses[0]
+	}
+	return []task.Status{anyStatus}, wanted
 }
 
 func (l *lister) add(f family, from, to []byte, after task.ID, s idScan) {

@@ -30,7 +30,7 @@ func encodeRecord(r *recordpb.Record, t *task.Task) {
 		StartedAtUs: micros(t.StartedAt), Attempt: t.Attempt, Error: t.Error, Reason: string(t.Reason),
 		WaitingFor: t.WaitingFor, OnDependencyFailure: uint32(t.OnDependencyFailure), UniqueKey: t.UniqueKey,
 		ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
-		CancelRequested: t.CancelRequested, Seq: t.Seq, Hash: t.Hash[:],
+		CancelRequested: t.CancelRequested, Recount: t.Recount, Seq: t.Seq, Hash: t.Hash[:],
 		AgingSeconds: agingSeconds(t),
 	}
 	if t.Queue != task.DefaultQueue {
@@ -117,7 +117,7 @@ func taskOf(r *recordpb.Record) (*task.Task, error) {
 		Reason: task.Reason(r.Reason), WaitingFor: r.WaitingFor,
 		OnDependencyFailure: task.DependencyPolicy(r.OnDependencyFailure), UniqueKey: r.UniqueKey,
 		ExpiresAt: moment(r.ExpiresAtUs), Retention: duration(r.RetentionUs), DeleteAt: moment(r.DeleteAtUs),
-		CancelRequested: r.CancelRequested, Seq: r.Seq, Hash: [16]byte(r.Hash),
+		CancelRequested: r.CancelRequested, Recount: r.Recount, Seq: r.Seq, Hash: [16]byte(r.Hash),
 		Aging: time.Duration(r.AgingSeconds) * time.Second,
 	}
 	if t.Queue == "" {

@@ -38,7 +38,7 @@ func fullTask() *task.Task {
 		Progress:  task.Progress{Percent: 10, Message: "m", Cursor: []byte("c")},
 		History:   []task.Attempt{{Number: 1, WorkerID: "w", StartedAt: at(6), EndedAt: at(7), Outcome: task.Failure, Error: "e"}},
 		LastLease: task.LastLease{LeaseID: 98, Kind: task.Failure, Digest: [16]byte{3}}, CancelRequested: true,
-		UpdatedAt: at(8), Aging: time.Minute, Seq: 12, Hash: [16]byte{7},
+		UpdatedAt: at(8), Recount: true, Aging: time.Minute, Seq: 12, Hash: [16]byte{7},
 	}
 }
 

@@ -13,6 +13,7 @@ const (
 	MaxUniqueKey     = 1 << 10  // bytes of UTF-8
 	MaxProgress      = 4 << 10  // bytes of message and cursor together
 	MaxCursor        = 1 << 10  // bytes of the cursor of a list
+	MaxErrorContains = 1 << 10  // bytes of the text that the errors of selected tasks contain
 	MaxToken         = 4 << 10  // bytes
 	MaxItems         = 1000     // tasks, results or ids in one request
 	MaxFollowUps     = 100      // tasks submitted with one result

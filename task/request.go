@@ -75,6 +75,9 @@ func (f *Filter) Validate() error {
 	if err := f.Order.covers(f.Status); err != nil {
 		return err
 	}
+	if err := validateErrorText(f.ErrorContains); err != nil {
+		return err
+	}
 	return validateSelection(f.Queue, f.Type)
 }
 

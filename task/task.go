@@ -47,6 +47,7 @@ type Task struct {
 	CancelRequested     bool          // running, and someone asked to cancel it
 	Aging               time.Duration // gains one priority for each of it that it waits, in whole seconds; 0 for strict order
 	UpdatedAt           time.Time
+	Recount             bool     // it was retried, or a task that it depends on: who waits for it is not counted down by one but anew
 	Seq                 uint64   // submit order over the whole cluster
 	Hash                [16]byte // content hash of the Spec
 }

@@ -25,6 +25,8 @@ type Broker interface {
 		[]task.Receipt, []*task.Task, error)
 	Heartbeat(ctx context.Context, h task.Heartbeat) (task.HeartbeatReply, error)
 	Cancel(ctx context.Context, ids []task.ID) ([]task.Receipt, error)
+	Retry(ctx context.Context, ids []task.ID) ([]task.Receipt, error)
+	Delete(ctx context.Context, ids []task.ID) ([]task.Receipt, error)
 	// Get returns the tasks that exist, in the order of the ids, and the applied index they were read at.
 	Get(ctx context.Context, q task.Query) ([]*task.Task, uint64, error)
 	List(ctx context.Context, f task.Filter) (task.Page, error)
@@ -74,6 +76,13 @@ type Admin interface {
 	// task that was triggered.
 	ChangeSchedule(ctx context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error)
 	Schedules(ctx context.Context, q task.ScheduleQuery) (task.SchedulePage, error)
+	// StartOperation returns the operation as it is; the same order again is the same operation.
+	StartOperation(ctx context.Context, o task.OperationOrder) (task.Operation, error)
+	// TryOperation counts what an operation would change, from a cursor on and as far as one call looks; next is nil at
+	// the end.
+	TryOperation(ctx context.Context, o task.OperationOrder, cursor []byte) (would task.Operation, next []byte, err error)
+	Operations(ctx context.Context) ([]task.Operation, error)
+	CancelOperation(ctx context.Context, id task.ID) error
 }
 
 // Identity is who this node is, as its answer to a Hello says.

@@ -23,6 +23,14 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.query(f)
 	case wire.CancelTask:
 		return c.cancelTasks(f)
+	case wire.RetryTask:
+		return c.retryTasks(f)
+	case wire.DeleteTask:
+		return c.deleteTasks(f)
+	case wire.StartOperation:
+		return c.startOperation(f)
+	case wire.Operations:
+		return c.operations(f)
 	case wire.ListTasks:
 		return c.list(f)
 	case wire.GetStats:

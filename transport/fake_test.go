@@ -107,6 +107,23 @@ func (b *fakeBroker) Cancel(_ context.Context, ids []task.ID) ([]task.Receipt, e
 	return receipts, nil
 }
 
+// Retry finds every task, and Delete every other.
+func (b *fakeBroker) Retry(_ context.Context, ids []task.ID) ([]task.Receipt, error) {
+	receipts := make([]task.Receipt, len(ids))
+	for i := range ids {
+		receipts[i] = task.Receipt{ID: ids[i]}
+	}
+	return receipts, nil
+}
+
+func (b *fakeBroker) Delete(ctx context.Context, ids []task.ID) ([]task.Receipt, error) {
+	receipts, err := b.Retry(ctx, ids)
+	for i := range receipts {
+		receipts[i].Duplicate = i%2 == 1
+	}
+	return receipts, err
+}
+
 func (b *fakeBroker) Get(ctx context.Context, q task.Query) ([]*task.Task, uint64, error) {
 	if b.get != nil {
 		return b.get(ctx, q)
@@ -254,4 +271,18 @@ func (a *fakeAdmin) Schedules(_ context.Context, q task.ScheduleQuery) (task.Sch
 
 func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention) error {
 	return r.Validate()
+}
+
+func (a *fakeAdmin) StartOperation(_ context.Context, o task.OperationOrder) (task.Operation, error) {
+	return task.Operation{OperationOrder: o, State: task.OperationRunning}, nil
+}
+func (a *fakeAdmin) TryOperation(_ context.Context, o task.OperationOrder, cursor []byte) (task.Operation, []byte, error) {
+	return task.Operation{OperationOrder: o, Changed: 5}, append(cursor, 1), nil
+}
+func (a *fakeAdmin) Operations(context.Context) ([]task.Operation, error) {
+	id := task.ID{1, 6: 0x70, 8: 0x80}
+	return []task.Operation{{OperationOrder: task.OperationOrder{ID: id, Action: task.ActionCancel}}, {OperationOrder: task.OperationOrder{Action: task.ActionRetry}}}, nil
+}
+func (a *fakeAdmin) CancelOperation(_ context.Context, id task.ID) error {
+	return fmt.Errorf("%w: operation %s", task.ErrTransition, id)
 }

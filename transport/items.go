@@ -1,6 +1,7 @@
 package transport
 
 import (
+	"context"
 	"fmt"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
@@ -131,16 +132,42 @@ func (c *conn) cancelTasks(f wire.Frame) (wire.Message, error) {
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
 	}
-	ids, err := wire.IDsFromPB("ids", m.Ids)
+	receipts, err := c.changeEach(m.Ids, c.s.broker.Cancel)
+	return &wirepb.CancelReply{Receipts: receipts}, err
+}
+
+func (c *conn) retryTasks(f wire.Frame) (wire.Message, error) {
+	var m wirepb.RetryRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	receipts, err := c.changeEach(m.Ids, c.s.broker.Retry)
+	return &wirepb.RetryReply{Receipts: receipts}, err
+}
+
+func (c *conn) deleteTasks(f wire.Frame) (wire.Message, error) {
+	var m wirepb.DeleteRequest
+	if err := wire.Decode(f, &m); err != nil {
+		return nil, err
+	}
+	receipts, err := c.changeEach(m.Ids, c.s.broker.Delete)
+	return &wirepb.DeleteReply{Receipts: receipts}, err
+}
+
+// changeEach reads ids and has the broker change their tasks.
+func (c *conn) changeEach(
+	raw [][]byte, change func(context.Context, []task.ID) ([]task.Receipt, error),
+) ([]*wirepb.Receipt, error) {
+	ids, err := wire.IDsFromPB("ids", raw)
 	if err == nil && len(ids) == 0 {
 		err = fmt.Errorf("%w: the request has no id", task.ErrInvalid)
 	}
 	if err != nil {
 		return nil, err
 	}
-	receipts, err := c.s.broker.Cancel(c.ctx, ids)
+	receipts, err := change(c.ctx, ids)
 	if err != nil {
 		return nil, err
 	}
-	return &wirepb.CancelReply{Receipts: wire.ReceiptsToPB(receipts)}, nil
+	return wire.ReceiptsToPB(receipts), nil
 }

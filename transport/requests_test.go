@@ -149,6 +149,49 @@ func TestOtherRequests(t *testing.T) {
 	var cancelled wirepb.CancelReply
 	p.call(wire.CancelTask, &wirepb.CancelRequest{Ids: [][]byte{id[:]}}, &cancelled)
 	wantErrors(t, receiptErrors(cancelled.Receipts), task.ErrNotFound)
+	var retried wirepb.RetryReply
+	p.call(wire.RetryTask, &wirepb.RetryRequest{Ids: [][]byte{id[:]}}, &retried)
+	wantErrors(t, receiptErrors(retried.Receipts), nil)
+	var deleted wirepb.DeleteReply
+	p.call(wire.DeleteTask, &wirepb.DeleteRequest{Ids: [][]byte{id[:], id[:]}}, &deleted)
+	if len(deleted.Receipts) != 2 || deleted.Receipts[0].Duplicate || !deleted.Receipts[1].Duplicate {
+		t.Errorf("delete: %v", deleted.Receipts)
+	}
+}
+
+func TestOperationRequests(t *testing.T) {
+	p := connect(t, start(t, 1, newBroker(), nil))
+	id := task.NewID()
+	order := task.OperationOrder{ID: id, Action: task.ActionDelete, Selection: task.Selection{Queue: "q"}}
+	m := wire.OrderToPB(&order)
+	var started wirepb.StartOperationReply
+	p.call(wire.StartOperation, m, &started)
+	if o := started.Operation; o.State != uint32(task.OperationRunning) || o.Selection.Queue != "q" || len(started.Next) > 0 {
+		t.Errorf("start: %v", &started)
+	}
+	m.DryRun, m.Cursor = true, []byte{7}
+	p.call(wire.StartOperation, m, &started)
+	if started.Operation.Changed != 5 || string(started.Next) != "\x07\x01" {
+		t.Errorf("dry run: %v", &started)
+	}
+	m.DryRun = false
+	p.nack(p.send(wire.StartOperation, m), task.ErrInvalid) // a cursor is for dry runs
+	m.Cursor, m.Action = nil, 4
+	p.nack(p.send(wire.StartOperation, m), task.ErrInvalid)
+	var list wirepb.OperationsReply
+	p.call(wire.Operations, new(wirepb.OperationsRequest), &list)
+	if len(list.Operations) != 2 {
+		t.Fatalf("list: %v", &list)
+	}
+	one := list.Operations[0].Id
+	var single wirepb.OperationsReply
+	p.call(wire.Operations, &wirepb.OperationsRequest{Id: one}, &single)
+	if len(single.Operations) != 1 || single.Operations[0].Action != uint32(task.ActionCancel) {
+		t.Errorf("one: %v", &single)
+	}
+	p.nack(p.send(wire.Operations, &wirepb.OperationsRequest{Id: one, Cancel: true}), task.ErrTransition)
+	p.nack(p.send(wire.Operations, &wirepb.OperationsRequest{Id: id[:]}), task.ErrNotFound)
+	p.nack(p.send(wire.Operations, &wirepb.OperationsRequest{Cancel: true}), task.ErrInvalid)
 }
 
 func TestAdminRequests(t *testing.T) {

@@ -30,6 +30,7 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 		Limit:  uint32(max(f.Limit, 0)),
 		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale, Order: uint32(f.Order),
 		ScheduledFromUs: micros(f.ScheduledFrom), ScheduledToUs: micros(f.ScheduledTo),
+		UpdatedBeforeUs: micros(f.UpdatedBefore), ErrorContains: f.ErrorContains,
 	}
 	if f.MaxPriority != nil {
 		v := uint32(*f.MaxPriority)
@@ -42,7 +43,7 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 // caller.
 func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
 	f := task.Filter{Queue: p.GetQueue(), Type: p.GetType(), Cursor: p.GetCursor(), WithPayload: p.GetWithPayload(),
-		Stale: p.GetStale()}
+		Stale: p.GetStale(), ErrorContains: p.GetErrorContains()}
 	var err error
 	if p.GetStatus() != 0 {
 		if f.Status, err = statusFromPB(p.GetStatus()); err != nil {
@@ -54,13 +55,10 @@ func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
 		return f, err
 	}
 	f.MinPriority = task.Priority(low)
-	if p != nil && p.MaxPriority != nil {
-		high, err := small("max_priority", *p.MaxPriority)
-		if err != nil {
+	if p != nil {
+		if f.MaxPriority, err = optionalPriority("max_priority", p.MaxPriority); err != nil {
 			return f, err
 		}
-		priority := task.Priority(high)
-		f.MaxPriority = &priority
 	}
 	if p.GetLimit() > task.MaxItems {
 		return f, fmt.Errorf("%w: limit %d is not within 0 and %d", task.ErrInvalid, p.GetLimit(), task.MaxItems)
@@ -80,8 +78,21 @@ func orderFromPB(p *wirepb.ListRequest, f *task.Filter) error {
 	if f.ScheduledFrom, err = moment("scheduled_from_us", p.GetScheduledFromUs()); err != nil {
 		return err
 	}
-	f.ScheduledTo, err = moment("scheduled_to_us", p.GetScheduledToUs())
+	if f.ScheduledTo, err = moment("scheduled_to_us", p.GetScheduledToUs()); err != nil {
+		return err
+	}
+	f.UpdatedBefore, err = moment("updated_before_us", p.GetUpdatedBeforeUs())
 	return err
+}
+
+// optionalPriority reads a priority that may be missing.
+func optionalPriority(field string, v *uint32) (*task.Priority, error) {
+	if v == nil {
+		return nil, nil
+	}
+	n, err := small(field, *v)
+	priority := task.Priority(n)
+	return &priority, err
 }
 
 // StatsQueryToPB says a query for counts on the wire.

@@ -50,6 +50,11 @@ var (
 	setCounts         = []count{{3, "schedule", 1, scheduleCounts}}
 	setReplyCounts    = []count{{1, "schedule", 1, scheduleCounts}}
 	schedulesCounts   = []count{{1, "schedules", task.MaxItems, scheduleCounts}}
+	selectionCounts   = []count{{3, "statuses", len(task.Statuses), nil}}
+	startCounts       = []count{{3, "selection", 1, selectionCounts}}
+	operationCounts   = []count{{3, "selection", 1, selectionCounts}}
+	startReplyCounts  = []count{{1, "operation", 1, operationCounts}}
+	operationsCounts  = []count{{1, "operations", task.MaxRunningOperations + task.KeptOperations, operationCounts}}
 	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
 	workersCounts     = []count{{1, "workers", task.MaxItems, []count{{2, "worker_ids", member.MaxWorkerIDs, nil},
 		{5, "queues", member.MaxWorkerNames, nil}, {6, "types", member.MaxWorkerNames, nil}}}}
@@ -59,7 +64,7 @@ func countsOf(m Message) []count {
 	switch m.(type) {
 	case *wirepb.SubmitRequest:
 		return submitCounts
-	case *wirepb.SubmitReply, *wirepb.CancelReply:
+	case *wirepb.SubmitReply, *wirepb.CancelReply, *wirepb.RetryReply, *wirepb.DeleteReply:
 		return receiptsCounts
 	case *wirepb.ClaimRequest:
 		return claimCounts
@@ -73,7 +78,7 @@ func countsOf(m Message) []count {
 		return leasesCounts
 	case *wirepb.HeartbeatReply:
 		return beatReplyCounts
-	case *wirepb.QueryRequest, *wirepb.CancelRequest, *wirepb.Push:
+	case *wirepb.QueryRequest, *wirepb.CancelRequest, *wirepb.RetryRequest, *wirepb.DeleteRequest, *wirepb.Push:
 		return idsCounts
 	case *wirepb.AdoptRequest:
 		return adoptCounts
@@ -87,6 +92,12 @@ func countsOf(m Message) []count {
 		return retentionCounts
 	case *wirepb.WorkersReply:
 		return workersCounts
+	case *wirepb.StartOperationRequest:
+		return startCounts
+	case *wirepb.StartOperationReply:
+		return startReplyCounts
+	case *wirepb.OperationsReply:
+		return operationsCounts
 	case *wirepb.DoctorReply:
 		return doctorCounts
 	}

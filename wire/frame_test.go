@@ -193,7 +193,7 @@ func TestTypes(t *testing.T) {
 	if requests != len(Types)-3 {
 		t.Errorf("%d requests among %d types", requests, len(Types))
 	}
-	if Type(11).String() != "type(11)" || Type(200).Known() || SubmitTask.String() != "SubmitTask" {
+	if Type(200).String() != "type(200)" || Type(200).Known() || SubmitTask.String() != "SubmitTask" {
 		t.Error("names")
 	}
 }

@@ -36,6 +36,9 @@ func goldens(t *testing.T) map[string][]golden {
 	for name, frames := range readGoldens() {
 		files[name] = frames
 	}
+	for name, frames := range bulkGoldens() {
+		files[name] = frames
+	}
 	for name, frames := range nodeGoldens(t) {
 		files[name] = frames
 	}
@@ -172,6 +175,8 @@ func readGoldens() map[string][]golden {
 				Next: []byte("next"), AppliedIndex: 1000})},
 			{"what is scheduled within a minute, earliest first", true, ListTasks, 12, FilterToPB(&task.Filter{
 				Order: task.OrderByScheduled, ScheduledFrom: goldenAt, ScheduledTo: goldenAt.Add(time.Minute)})},
+			{"what failed of a timeout and has not changed since", true, ListTasks, 12, FilterToPB(&task.Filter{
+				Status: task.DeadLetter, UpdatedBefore: goldenAt, ErrorContains: "timeout"})},
 			{"nothing", false, Ack, 12, PageToPB(&task.Page{AppliedIndex: 1001})},
 		},
 		"GetStats": {

@@ -66,6 +66,10 @@ func NewRequest(t Type) Message {
 		return new(wirepb.ListRequest)
 	case GetStats:
 		return new(wirepb.StatsRequest)
+	case RetryTask:
+		return new(wirepb.RetryRequest)
+	case DeleteTask:
+		return new(wirepb.DeleteRequest)
 	case Hello:
 		return new(wirepb.Hello)
 	case Push:
@@ -108,6 +112,10 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.SetScheduleRequest)
 	case Schedules:
 		return new(wirepb.SchedulesRequest)
+	case StartOperation:
+		return new(wirepb.StartOperationRequest)
+	case Operations:
+		return new(wirepb.OperationsRequest)
 	}
 	return nil
 }
@@ -131,6 +139,10 @@ func NewReply(t Type) Message {
 		return new(wirepb.ListReply)
 	case GetStats:
 		return new(wirepb.StatsReply)
+	case RetryTask:
+		return new(wirepb.RetryReply)
+	case DeleteTask:
+		return new(wirepb.DeleteReply)
 	case Hello:
 		return new(wirepb.HelloReply)
 	case ClusterStatus:
@@ -165,6 +177,10 @@ func NewReply(t Type) Message {
 		return new(wirepb.SetScheduleReply)
 	case Schedules:
 		return new(wirepb.SchedulesReply)
+	case StartOperation:
+		return new(wirepb.StartOperationReply)
+	case Operations:
+		return new(wirepb.OperationsReply)
 	}
 	return nil
 }

@@ -194,7 +194,7 @@ func TestProtocolLimits(t *testing.T) {
 		"length of a frame": MaxFrame, "payload, bytes": task.MaxPayload, "result, bytes": task.MaxResult,
 		"error text, bytes": task.MaxError, "headers of a task, bytes of names and values": task.MaxHeaders,
 		"headers of a task": task.MaxHeaderCount, "name, bytes": task.MaxName, "unique_key, bytes": task.MaxUniqueKey,
-		"progress, bytes of message and cursor": task.MaxProgress, "cursor of a list, bytes": task.MaxCursor,
+		"progress, bytes of message and cursor": task.MaxProgress, "cursor of a list, bytes": task.MaxCursor, "error_contains, bytes": task.MaxErrorContains,
 		"token, bytes": task.MaxToken, "items of a request": task.MaxItems, "dependencies of a task": task.MaxDependencies,
 		"dependencies of a request": task.MaxBatchParents, "(queue, type) pairs of a claim": task.MaxPairs,
 		"payload bytes of a claim's answer": task.MaxClaimBytes, "attempts in the history": task.MaxHistory,

@@ -109,6 +109,18 @@ func throughRead(m Message) (Message, error) {
 	case *wirepb.CancelReply:
 		r, err := ReceiptsFromPB(m.Receipts)
 		return &wirepb.CancelReply{Receipts: ReceiptsToPB(r)}, err
+	case *wirepb.RetryRequest:
+		ids, err := IDsFromPB("ids", m.Ids)
+		return &wirepb.RetryRequest{Ids: IDsToPB(ids)}, err
+	case *wirepb.RetryReply:
+		r, err := ReceiptsFromPB(m.Receipts)
+		return &wirepb.RetryReply{Receipts: ReceiptsToPB(r)}, err
+	case *wirepb.DeleteRequest:
+		ids, err := IDsFromPB("ids", m.Ids)
+		return &wirepb.DeleteRequest{Ids: IDsToPB(ids)}, err
+	case *wirepb.DeleteReply:
+		r, err := ReceiptsFromPB(m.Receipts)
+		return &wirepb.DeleteReply{Receipts: ReceiptsToPB(r)}, err
 	case *wirepb.ListRequest:
 		f, err := FilterFromPB(m)
 		out := FilterToPB(&f)
@@ -134,6 +146,27 @@ func throughRead(m Message) (Message, error) {
 		return WelcomeToPB(&w), err
 	case *wirepb.Nack:
 		return NackFromError(ErrorFromNack(m), ""), nil
+	}
+	return throughOperation(m)
+}
+
+func throughOperation(m Message) (Message, error) {
+	switch m := m.(type) {
+	case *wirepb.StartOperationRequest:
+		o, err := OrderFromPB(m)
+		out := OrderToPB(&o)
+		_ = o.Validate()
+		out.DryRun, out.Cursor = m.DryRun, m.Cursor
+		return out, err
+	case *wirepb.StartOperationReply:
+		o, err := OperationFromPB(m.Operation)
+		return &wirepb.StartOperationReply{Operation: OperationToPB(&o), Next: m.Next}, err
+	case *wirepb.OperationsRequest:
+		id, err := OptionalIDFromPB("id", m.Id)
+		return &wirepb.OperationsRequest{Id: bytesOf(id), Cancel: m.Cancel}, err
+	case *wirepb.OperationsReply:
+		list, err := OperationsFromPB(m)
+		return OperationsToPB(list), err
 	}
 	return throughMember(m)
 }

@@ -13,63 +13,58 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// listing holds the flags of task list.
+// listing holds the flags of a list of tasks.
 type listing struct {
-	queue, typ, status string
-	order, from, to    string
-	minimum, maximum   uint8
-	limit              int
-	all, payload       bool
-	stale              bool
+	selector
+	status          task.Status // of all that are listed; 0 for a flag
+	order, from, to string
+	limit           int
+	payload, stale  bool
 }
 
 func (a *app) listCommand() *cobra.Command {
 	l := &listing{}
-	cmd := &cobra.Command{
-		Use: "list", Short: "List tasks: by id, which is oldest first, by priority or by time", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			filter, err := l.filter()
-			if err != nil {
-				return err
-			}
-			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
-				return a.list(ctx, c, filter, l.limit)
-			})
-		},
-	}
+	cmd := &cobra.Command{Use: "list", Short: "List tasks: by id, which is oldest first, by priority or by time", Args: cobra.NoArgs}
+	l.bind(a, cmd)
 	flags := cmd.Flags()
-	flags.StringVar(&l.queue, "queue", "", "only of this queue")
-	flags.StringVar(&l.typ, "type", "", "only of this type")
-	flags.StringVar(&l.status, "status", "", "only pending, in_progress, completed, failed, dead_letter or cancelled ones")
-	flags.Uint8Var(&l.minimum, "min-priority", 0, "only of this priority or a higher one")
-	flags.Uint8Var(&l.maximum, "max-priority", 255, "only of this priority or a lower one")
 	flags.StringVar(&l.from, "scheduled-from", "", "only with this scheduled time or a later one, such as 2030-01-02T15:04:05Z")
 	flags.StringVar(&l.to, "scheduled-to", "", "only with a scheduled time before this one")
 	flags.StringVar(&l.order, "order", "id", "id: all tasks; priority: ready tasks, most urgent first; "+
 		"scheduled: scheduled tasks and retries, earliest first")
-	flags.IntVar(&l.limit, "limit", task.DefaultListLimit, "most tasks to list; 0 for all")
-	flags.BoolVar(&l.payload, "payload", false, "fetch payloads and results too")
-	flags.BoolVar(&l.stale, "stale", false, "answer from the node's own state, however old")
 	return cmd
 }
 
+// bind makes cmd list what its flags say.
+func (l *listing) bind(a *app, cmd *cobra.Command) {
+	l.order = task.OrderByID.String()
+	l.selector.bind(cmd, l.status == 0)
+	flags := cmd.Flags()
+	flags.IntVar(&l.limit, "limit", task.DefaultListLimit, "most tasks to list; 0 for all")
+	flags.BoolVar(&l.payload, "payload", false, "fetch payloads and results too")
+	flags.BoolVar(&l.stale, "stale", false, "answer from the node's own state, however old")
+	cmd.RunE = func(cmd *cobra.Command, _ []string) error {
+		filter, err := l.filter()
+		if err != nil {
+			return err
+		}
+		return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
+			return a.list(ctx, c, filter, l.limit)
+		})
+	}
+}
+
 func (l *listing) filter() (task.Filter, error) {
-	maximum := task.Priority(l.maximum)
-	f := task.Filter{
-		Queue: l.queue, Type: l.typ, MinPriority: task.Priority(l.minimum), MaxPriority: &maximum,
-		WithPayload: l.payload, Stale: l.stale,
+	f, err := l.selector.filter()
+	if err != nil {
+		return f, err
+	}
+	f.WithPayload, f.Stale = l.payload, l.stale
+	if l.status != 0 {
+		f.Status = l.status
 	}
 	if l.limit < 0 {
 		return f, &usageError{fmt.Errorf("--limit %d is negative", l.limit)}
 	}
-	if l.status != "" {
-		status, err := task.ParseStatus(l.status)
-		if err != nil {
-			return f, err
-		}
-		f.Status = status
-	}
-	var err error
 	if f.Order, err = task.ParseOrder(l.order); err != nil {
 		return f, err
 	}

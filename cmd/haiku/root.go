@@ -39,8 +39,8 @@ type app struct {
 
 func (a *app) rootCommand() *cobra.Command {
 	root := a.group("haiku", "Submit, watch and run tasks; look after a Haiku cluster",
-		a.taskCommand(), a.statsCommand(), a.workerCommand(), a.clusterCommand(), a.snapshotCommand(),
-		a.queueCommand(), a.cronCommand(), a.retentionCommand(), a.benchCommand(),
+		a.taskCommand(), a.dlqCommand(), a.operationCommand(), a.statsCommand(), a.workerCommand(), a.clusterCommand(),
+		a.snapshotCommand(), a.queueCommand(), a.cronCommand(), a.retentionCommand(), a.benchCommand(),
 		a.configCommand(), a.versionCommand())
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SilenceErrors, root.SilenceUsage, root.Version = true, true, buildinfo.Version()

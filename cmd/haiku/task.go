@@ -17,8 +17,9 @@ import (
 )
 
 func (a *app) taskCommand() *cobra.Command {
-	return a.group("task", "Submit, show, wait for and cancel tasks",
-		a.submitCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand())
+	return a.group("task", "Submit, show, wait for and change tasks",
+		a.submitCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand(),
+		a.retryCommand(), a.deleteCommand())
 }
 
 func (a *app) getCommand() *cobra.Command {
@@ -106,26 +107,6 @@ func ending(t *task.Task) string {
 		text += ": " + t.Error
 	}
 	return text
-}
-
-func (a *app) cancelCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "cancel ID...", Short: "Cancel tasks: waiting ones at once, running ones by asking their worker",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			ids, err := parseIDs(args)
-			if err != nil {
-				return err
-			}
-			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
-				receipts, err := c.Cancel(ctx, ids...)
-				if err != nil {
-					return err
-				}
-				return a.printReceipts(receipts)
-			})
-		},
-	}
 }
 
 // receiptJSON is the form of a receipt for scripts.

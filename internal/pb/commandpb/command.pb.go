@@ -1855,6 +1855,518 @@ func (x *Fire) GetTrigger() []byte {
 	return nil
 }
 
+type Retry struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []byte                 `protobuf:"bytes,1,opt,name=ids,proto3" json:"ids,omitempty"` // 16 bytes each
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Retry) Reset() {
+	*x = Retry{}
+	mi := &file_command_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Retry) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Retry) ProtoMessage() {}
+
+func (x *Retry) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Retry.ProtoReflect.Descriptor instead.
+func (*Retry) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *Retry) GetIds() []byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type Delete struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           []byte                 `protobuf:"bytes,1,opt,name=ids,proto3" json:"ids,omitempty"`                                             // 16 bytes each
+	DedupWindowUs int64                  `protobuf:"varint,2,opt,name=dedup_window_us,json=dedupWindowUs,proto3" json:"dedup_window_us,omitempty"` // how old an id may be to be remembered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Delete) Reset() {
+	*x = Delete{}
+	mi := &file_command_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Delete) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Delete) ProtoMessage() {}
+
+func (x *Delete) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Delete.ProtoReflect.Descriptor instead.
+func (*Delete) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *Delete) GetIds() []byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *Delete) GetDedupWindowUs() int64 {
+	if x != nil {
+		return x.DedupWindowUs
+	}
+	return 0
+}
+
+// Selection says which tasks an operation changes; fields that are not set select all.
+type Selection struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Queue           string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type            string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Statuses        []byte                 `protobuf:"bytes,3,opt,name=statuses,proto3" json:"statuses,omitempty"` // one byte each
+	MinPriority     uint32                 `protobuf:"varint,4,opt,name=min_priority,json=minPriority,proto3" json:"min_priority,omitempty"`
+	MaxPriority     *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
+	UpdatedBeforeUs int64                  `protobuf:"varint,6,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
+	ErrorContains   string                 `protobuf:"bytes,7,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Selection) Reset() {
+	*x = Selection{}
+	mi := &file_command_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Selection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Selection) ProtoMessage() {}
+
+func (x *Selection) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Selection.ProtoReflect.Descriptor instead.
+func (*Selection) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *Selection) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *Selection) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Selection) GetStatuses() []byte {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+func (x *Selection) GetMinPriority() uint32 {
+	if x != nil {
+		return x.MinPriority
+	}
+	return 0
+}
+
+func (x *Selection) GetMaxPriority() uint32 {
+	if x != nil && x.MaxPriority != nil {
+		return *x.MaxPriority
+	}
+	return 0
+}
+
+func (x *Selection) GetUpdatedBeforeUs() int64 {
+	if x != nil {
+		return x.UpdatedBeforeUs
+	}
+	return 0
+}
+
+func (x *Selection) GetErrorContains() string {
+	if x != nil {
+		return x.ErrorContains
+	}
+	return ""
+}
+
+type StartOperation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Action        uint32                 `protobuf:"varint,2,opt,name=action,proto3" json:"action,omitempty"`
+	Selection     *Selection             `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
+	Rate          uint32                 `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"` // tasks a second; 0 for no limit
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartOperation) Reset() {
+	*x = StartOperation{}
+	mi := &file_command_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartOperation) ProtoMessage() {}
+
+func (x *StartOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartOperation.ProtoReflect.Descriptor instead.
+func (*StartOperation) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *StartOperation) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *StartOperation) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+func (x *StartOperation) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *StartOperation) GetRate() uint32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+// StepOperation changes those of the listed tasks that the operation's selection still selects.
+type StepOperation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	From          []byte                 `protobuf:"bytes,2,opt,name=from,proto3" json:"from,omitempty"` // the operation's cursor, or nothing happens
+	To            []byte                 `protobuf:"bytes,3,opt,name=to,proto3" json:"to,omitempty"`     // its new cursor
+	Ids           []byte                 `protobuf:"bytes,4,opt,name=ids,proto3" json:"ids,omitempty"`   // 16 bytes each
+	Examined      uint64                 `protobuf:"varint,5,opt,name=examined,proto3" json:"examined,omitempty"`
+	Last          bool                   `protobuf:"varint,6,opt,name=last,proto3" json:"last,omitempty"`
+	DedupWindowUs int64                  `protobuf:"varint,7,opt,name=dedup_window_us,json=dedupWindowUs,proto3" json:"dedup_window_us,omitempty"`
+	Action        uint32                 `protobuf:"varint,8,opt,name=action,proto3" json:"action,omitempty"` // the operation's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StepOperation) Reset() {
+	*x = StepOperation{}
+	mi := &file_command_proto_msgTypes[30]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StepOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StepOperation) ProtoMessage() {}
+
+func (x *StepOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[30]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StepOperation.ProtoReflect.Descriptor instead.
+func (*StepOperation) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{30}
+}
+
+func (x *StepOperation) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *StepOperation) GetFrom() []byte {
+	if x != nil {
+		return x.From
+	}
+	return nil
+}
+
+func (x *StepOperation) GetTo() []byte {
+	if x != nil {
+		return x.To
+	}
+	return nil
+}
+
+func (x *StepOperation) GetIds() []byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+func (x *StepOperation) GetExamined() uint64 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
+func (x *StepOperation) GetLast() bool {
+	if x != nil {
+		return x.Last
+	}
+	return false
+}
+
+func (x *StepOperation) GetDedupWindowUs() int64 {
+	if x != nil {
+		return x.DedupWindowUs
+	}
+	return 0
+}
+
+func (x *StepOperation) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+// EndOperation cancels a running operation.
+type EndOperation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *EndOperation) Reset() {
+	*x = EndOperation{}
+	mi := &file_command_proto_msgTypes[31]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *EndOperation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*EndOperation) ProtoMessage() {}
+
+func (x *EndOperation) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[31]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use EndOperation.ProtoReflect.Descriptor instead.
+func (*EndOperation) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{31}
+}
+
+func (x *EndOperation) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+// Operation is what the state keeps of an operation; it is no command.
+type Operation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Start         *StartOperation        `protobuf:"bytes,1,opt,name=start,proto3" json:"start,omitempty"`
+	State         uint32                 `protobuf:"varint,2,opt,name=state,proto3" json:"state,omitempty"`
+	Cursor        []byte                 `protobuf:"bytes,3,opt,name=cursor,proto3" json:"cursor,omitempty"` // id of the task looked at last; empty for none
+	Examined      uint64                 `protobuf:"varint,4,opt,name=examined,proto3" json:"examined,omitempty"`
+	Changed       uint64                 `protobuf:"varint,5,opt,name=changed,proto3" json:"changed,omitempty"`
+	Failed        uint64                 `protobuf:"varint,6,opt,name=failed,proto3" json:"failed,omitempty"`
+	Error         string                 `protobuf:"bytes,7,opt,name=error,proto3" json:"error,omitempty"` // of the task that failed last
+	StartedAtUs   int64                  `protobuf:"varint,8,opt,name=started_at_us,json=startedAtUs,proto3" json:"started_at_us,omitempty"`
+	EndedAtUs     int64                  `protobuf:"varint,9,opt,name=ended_at_us,json=endedAtUs,proto3" json:"ended_at_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_command_proto_msgTypes[32]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[32]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{32}
+}
+
+func (x *Operation) GetStart() *StartOperation {
+	if x != nil {
+		return x.Start
+	}
+	return nil
+}
+
+func (x *Operation) GetState() uint32 {
+	if x != nil {
+		return x.State
+	}
+	return 0
+}
+
+func (x *Operation) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+func (x *Operation) GetExamined() uint64 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
+func (x *Operation) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *Operation) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Operation) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Operation) GetStartedAtUs() int64 {
+	if x != nil {
+		return x.StartedAtUs
+	}
+	return 0
+}
+
+func (x *Operation) GetEndedAtUs() int64 {
+	if x != nil {
+		return x.EndedAtUs
+	}
+	return 0
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -2015,7 +2527,47 @@ const file_command_proto_rawDesc = "" +
 	"\x06due_us\x18\x03 \x01(\x03R\x05dueUs\x12\x13\n" +
 	"\x05at_us\x18\x04 \x01(\x03R\x04atUs\x12\x17\n" +
 	"\anext_us\x18\x05 \x01(\x03R\x06nextUs\x12\x18\n" +
-	"\atrigger\x18\x06 \x01(\fR\atriggerB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\atrigger\x18\x06 \x01(\fR\atrigger\"\x19\n" +
+	"\x05Retry\x12\x10\n" +
+	"\x03ids\x18\x01 \x01(\fR\x03ids\"B\n" +
+	"\x06Delete\x12\x10\n" +
+	"\x03ids\x18\x01 \x01(\fR\x03ids\x12&\n" +
+	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUs\"\x80\x02\n" +
+	"\tSelection\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
+	"\bstatuses\x18\x03 \x01(\fR\bstatuses\x12!\n" +
+	"\fmin_priority\x18\x04 \x01(\rR\vminPriority\x12&\n" +
+	"\fmax_priority\x18\x05 \x01(\rH\x00R\vmaxPriority\x88\x01\x01\x12*\n" +
+	"\x11updated_before_us\x18\x06 \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
+	"\x0eerror_contains\x18\a \x01(\tR\rerrorContainsB\x0f\n" +
+	"\r_max_priority\"\x87\x01\n" +
+	"\x0eStartOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\rR\x06action\x129\n" +
+	"\tselection\x18\x03 \x01(\v2\x1b.haiku.command.v1.SelectionR\tselection\x12\x12\n" +
+	"\x04rate\x18\x04 \x01(\rR\x04rate\"\xc5\x01\n" +
+	"\rStepOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
+	"\x04from\x18\x02 \x01(\fR\x04from\x12\x0e\n" +
+	"\x02to\x18\x03 \x01(\fR\x02to\x12\x10\n" +
+	"\x03ids\x18\x04 \x01(\fR\x03ids\x12\x1a\n" +
+	"\bexamined\x18\x05 \x01(\x04R\bexamined\x12\x12\n" +
+	"\x04last\x18\x06 \x01(\bR\x04last\x12&\n" +
+	"\x0fdedup_window_us\x18\a \x01(\x03R\rdedupWindowUs\x12\x16\n" +
+	"\x06action\x18\b \x01(\rR\x06action\"\x1e\n" +
+	"\fEndOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\"\x99\x02\n" +
+	"\tOperation\x126\n" +
+	"\x05start\x18\x01 \x01(\v2 .haiku.command.v1.StartOperationR\x05start\x12\x14\n" +
+	"\x05state\x18\x02 \x01(\rR\x05state\x12\x16\n" +
+	"\x06cursor\x18\x03 \x01(\fR\x06cursor\x12\x1a\n" +
+	"\bexamined\x18\x04 \x01(\x04R\bexamined\x12\x18\n" +
+	"\achanged\x18\x05 \x01(\x04R\achanged\x12\x16\n" +
+	"\x06failed\x18\x06 \x01(\x04R\x06failed\x12\x14\n" +
+	"\x05error\x18\a \x01(\tR\x05error\x12\"\n" +
+	"\rstarted_at_us\x18\b \x01(\x03R\vstartedAtUs\x12\x1e\n" +
+	"\vended_at_us\x18\t \x01(\x03R\tendedAtUsB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -2029,7 +2581,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 26)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),         // 0: haiku.command.v1.Header
 	(*Spec)(nil),           // 1: haiku.command.v1.Spec
@@ -2057,6 +2609,13 @@ var file_command_proto_goTypes = []any{
 	(*SetSchedule)(nil),    // 23: haiku.command.v1.SetSchedule
 	(*RemoveSchedule)(nil), // 24: haiku.command.v1.RemoveSchedule
 	(*Fire)(nil),           // 25: haiku.command.v1.Fire
+	(*Retry)(nil),          // 26: haiku.command.v1.Retry
+	(*Delete)(nil),         // 27: haiku.command.v1.Delete
+	(*Selection)(nil),      // 28: haiku.command.v1.Selection
+	(*StartOperation)(nil), // 29: haiku.command.v1.StartOperation
+	(*StepOperation)(nil),  // 30: haiku.command.v1.StepOperation
+	(*EndOperation)(nil),   // 31: haiku.command.v1.EndOperation
+	(*Operation)(nil),      // 32: haiku.command.v1.Operation
 }
 var file_command_proto_depIdxs = []int32{
 	0,  // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -2069,11 +2628,13 @@ var file_command_proto_depIdxs = []int32{
 	17, // 7: haiku.command.v1.SetQueue.rate:type_name -> haiku.command.v1.Rate
 	1,  // 8: haiku.command.v1.Schedule.task:type_name -> haiku.command.v1.Spec
 	22, // 9: haiku.command.v1.SetSchedule.schedule:type_name -> haiku.command.v1.Schedule
-	10, // [10:10] is the sub-list for method output_type
-	10, // [10:10] is the sub-list for method input_type
-	10, // [10:10] is the sub-list for extension type_name
-	10, // [10:10] is the sub-list for extension extendee
-	0,  // [0:10] is the sub-list for field type_name
+	28, // 10: haiku.command.v1.StartOperation.selection:type_name -> haiku.command.v1.Selection
+	29, // 11: haiku.command.v1.Operation.start:type_name -> haiku.command.v1.StartOperation
+	12, // [12:12] is the sub-list for method output_type
+	12, // [12:12] is the sub-list for method input_type
+	12, // [12:12] is the sub-list for extension type_name
+	12, // [12:12] is the sub-list for extension extendee
+	0,  // [0:12] is the sub-list for field type_name
 }
 
 func init() { file_command_proto_init() }
@@ -2083,13 +2644,14 @@ func file_command_proto_init() {
 	}
 	file_command_proto_msgTypes[1].OneofWrappers = []any{}
 	file_command_proto_msgTypes[18].OneofWrappers = []any{}
+	file_command_proto_msgTypes[28].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   26,
+			NumMessages:   33,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

@@ -394,6 +394,7 @@ type Record struct {
 	Hash                []byte                 `protobuf:"bytes,38,opt,name=hash,proto3" json:"hash,omitempty"`
 	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"`
 	AgingSeconds        uint32                 `protobuf:"varint,60,opt,name=aging_seconds,json=agingSeconds,proto3" json:"aging_seconds,omitempty"` // 0: strict order
+	Recount             bool                   `protobuf:"varint,72,opt,name=recount,proto3" json:"recount,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -708,6 +709,13 @@ func (x *Record) GetAgingSeconds() uint32 {
 	return 0
 }
 
+func (x *Record) GetRecount() bool {
+	if x != nil {
+		return x.Recount
+	}
+	return false
+}
+
 // Counts are the tasks of one (queue, type) pair.
 type Counts struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -845,8 +853,7 @@ const file_record_proto_rawDesc = "" +
 	"\tLastLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xfe\n" +
-	"\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"\x98\v\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x18\n" +
@@ -897,7 +904,8 @@ const file_record_proto_rawDesc = "" +
 	"\x04hash\x18& \x01(\fR\x04hash\x12 \n" +
 	"\fdelete_at_us\x18' \x01(\x03R\n" +
 	"deleteAtUs\x12#\n" +
-	"\raging_seconds\x18< \x01(\rR\fagingSeconds\"\x91\x02\n" +
+	"\raging_seconds\x18< \x01(\rR\fagingSeconds\x12\x18\n" +
+	"\arecount\x18H \x01(\bR\arecount\"\x91\x02\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x04R\x05ready\x12\x1c\n" +
 	"\tscheduled\x18\x02 \x01(\x04R\tscheduled\x12\x18\n" +

@@ -317,6 +317,18 @@ func (m *Record) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.Recount {
+		i--
+		if m.Recount {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xc0
+	}
 	if m.AgingSeconds != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.AgingSeconds))
 		i--
@@ -960,6 +972,9 @@ func (m *Record) SizeVT() (n int) {
 	}
 	if m.AgingSeconds != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.AgingSeconds))
+	}
+	if m.Recount {
+		n += 3
 	}
 	n += len(m.unknownFields)
 	return n
@@ -2718,6 +2733,26 @@ func (m *Record) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 72:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field Recount", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.Recount = bool(v != 0)
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

@@ -2117,6 +2117,184 @@ func (x *CancelReply) GetReceipts() []*Receipt {
 	return nil
 }
 
+// RetryRequest has ended tasks, and those that wait for a retry, run again.
+type RetryRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           [][]byte               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryRequest) Reset() {
+	*x = RetryRequest{}
+	mi := &file_wire_proto_msgTypes[26]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryRequest) ProtoMessage() {}
+
+func (x *RetryRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[26]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryRequest.ProtoReflect.Descriptor instead.
+func (*RetryRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{26}
+}
+
+func (x *RetryRequest) GetIds() [][]byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type RetryReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipts      []*Receipt             `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RetryReply) Reset() {
+	*x = RetryReply{}
+	mi := &file_wire_proto_msgTypes[27]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RetryReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RetryReply) ProtoMessage() {}
+
+func (x *RetryReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[27]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RetryReply.ProtoReflect.Descriptor instead.
+func (*RetryReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{27}
+}
+
+func (x *RetryReply) GetReceipts() []*Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
+// DeleteRequest deletes tasks that do not run. Those that wait are cancelled first.
+type DeleteRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Ids           [][]byte               `protobuf:"bytes,1,rep,name=ids,proto3" json:"ids,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteRequest) Reset() {
+	*x = DeleteRequest{}
+	mi := &file_wire_proto_msgTypes[28]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteRequest) ProtoMessage() {}
+
+func (x *DeleteRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[28]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteRequest.ProtoReflect.Descriptor instead.
+func (*DeleteRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{28}
+}
+
+func (x *DeleteRequest) GetIds() [][]byte {
+	if x != nil {
+		return x.Ids
+	}
+	return nil
+}
+
+type DeleteReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Receipts      []*Receipt             `protobuf:"bytes,1,rep,name=receipts,proto3" json:"receipts,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *DeleteReply) Reset() {
+	*x = DeleteReply{}
+	mi := &file_wire_proto_msgTypes[29]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *DeleteReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*DeleteReply) ProtoMessage() {}
+
+func (x *DeleteReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[29]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use DeleteReply.ProtoReflect.Descriptor instead.
+func (*DeleteReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{29}
+}
+
+func (x *DeleteReply) GetReceipts() []*Receipt {
+	if x != nil {
+		return x.Receipts
+	}
+	return nil
+}
+
 type ListRequest struct {
 	state           protoimpl.MessageState `protogen:"open.v1"`
 	Queue           string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
@@ -2131,13 +2309,15 @@ type ListRequest struct {
 	Order           uint32                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"` // 0 id, 1 priority, 2 scheduled
 	ScheduledFromUs int64                  `protobuf:"varint,11,opt,name=scheduled_from_us,json=scheduledFromUs,proto3" json:"scheduled_from_us,omitempty"`
 	ScheduledToUs   int64                  `protobuf:"varint,12,opt,name=scheduled_to_us,json=scheduledToUs,proto3" json:"scheduled_to_us,omitempty"`
+	UpdatedBeforeUs int64                  `protobuf:"varint,13,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
+	ErrorContains   string                 `protobuf:"bytes,14,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
 
 func (x *ListRequest) Reset() {
 	*x = ListRequest{}
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[30]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2149,7 +2329,7 @@ func (x *ListRequest) String() string {
 func (*ListRequest) ProtoMessage() {}
 
 func (x *ListRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[26]
+	mi := &file_wire_proto_msgTypes[30]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2162,7 +2342,7 @@ func (x *ListRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListRequest.ProtoReflect.Descriptor instead.
 func (*ListRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{26}
+	return file_wire_proto_rawDescGZIP(), []int{30}
 }
 
 func (x *ListRequest) GetQueue() string {
@@ -2249,6 +2429,20 @@ func (x *ListRequest) GetScheduledToUs() int64 {
 	return 0
 }
 
+func (x *ListRequest) GetUpdatedBeforeUs() int64 {
+	if x != nil {
+		return x.UpdatedBeforeUs
+	}
+	return 0
+}
+
+func (x *ListRequest) GetErrorContains() string {
+	if x != nil {
+		return x.ErrorContains
+	}
+	return ""
+}
+
 type ListReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Tasks         []*Task                `protobuf:"bytes,1,rep,name=tasks,proto3" json:"tasks,omitempty"`
@@ -2260,7 +2454,7 @@ type ListReply struct {
 
 func (x *ListReply) Reset() {
 	*x = ListReply{}
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[31]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2272,7 +2466,7 @@ func (x *ListReply) String() string {
 func (*ListReply) ProtoMessage() {}
 
 func (x *ListReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[27]
+	mi := &file_wire_proto_msgTypes[31]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2285,7 +2479,7 @@ func (x *ListReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ListReply.ProtoReflect.Descriptor instead.
 func (*ListReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{27}
+	return file_wire_proto_rawDescGZIP(), []int{31}
 }
 
 func (x *ListReply) GetTasks() []*Task {
@@ -2320,7 +2514,7 @@ type StatsRequest struct {
 
 func (x *StatsRequest) Reset() {
 	*x = StatsRequest{}
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[32]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2332,7 +2526,7 @@ func (x *StatsRequest) String() string {
 func (*StatsRequest) ProtoMessage() {}
 
 func (x *StatsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[28]
+	mi := &file_wire_proto_msgTypes[32]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2345,7 +2539,7 @@ func (x *StatsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsRequest.ProtoReflect.Descriptor instead.
 func (*StatsRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{28}
+	return file_wire_proto_rawDescGZIP(), []int{32}
 }
 
 func (x *StatsRequest) GetStale() bool {
@@ -2388,7 +2582,7 @@ type QueueCounts struct {
 
 func (x *QueueCounts) Reset() {
 	*x = QueueCounts{}
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[33]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2400,7 +2594,7 @@ func (x *QueueCounts) String() string {
 func (*QueueCounts) ProtoMessage() {}
 
 func (x *QueueCounts) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[29]
+	mi := &file_wire_proto_msgTypes[33]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2413,7 +2607,7 @@ func (x *QueueCounts) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueCounts.ProtoReflect.Descriptor instead.
 func (*QueueCounts) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{29}
+	return file_wire_proto_rawDescGZIP(), []int{33}
 }
 
 func (x *QueueCounts) GetQueue() string {
@@ -2505,7 +2699,7 @@ type StatsReply struct {
 
 func (x *StatsReply) Reset() {
 	*x = StatsReply{}
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[34]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2517,7 +2711,7 @@ func (x *StatsReply) String() string {
 func (*StatsReply) ProtoMessage() {}
 
 func (x *StatsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[30]
+	mi := &file_wire_proto_msgTypes[34]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2530,7 +2724,7 @@ func (x *StatsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StatsReply.ProtoReflect.Descriptor instead.
 func (*StatsReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{30}
+	return file_wire_proto_rawDescGZIP(), []int{34}
 }
 
 func (x *StatsReply) GetTotal() *QueueCounts {
@@ -2573,7 +2767,7 @@ type Push struct {
 
 func (x *Push) Reset() {
 	*x = Push{}
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[35]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2585,7 +2779,7 @@ func (x *Push) String() string {
 func (*Push) ProtoMessage() {}
 
 func (x *Push) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[31]
+	mi := &file_wire_proto_msgTypes[35]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2598,7 +2792,7 @@ func (x *Push) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Push.ProtoReflect.Descriptor instead.
 func (*Push) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{31}
+	return file_wire_proto_rawDescGZIP(), []int{35}
 }
 
 func (x *Push) GetCancel() [][]byte {
@@ -2637,7 +2831,7 @@ type Member struct {
 
 func (x *Member) Reset() {
 	*x = Member{}
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[36]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2649,7 +2843,7 @@ func (x *Member) String() string {
 func (*Member) ProtoMessage() {}
 
 func (x *Member) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[32]
+	mi := &file_wire_proto_msgTypes[36]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2662,7 +2856,7 @@ func (x *Member) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Member.ProtoReflect.Descriptor instead.
 func (*Member) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{32}
+	return file_wire_proto_rawDescGZIP(), []int{36}
 }
 
 func (x *Member) GetId() []byte {
@@ -2722,7 +2916,7 @@ type ClusterStatusRequest struct {
 
 func (x *ClusterStatusRequest) Reset() {
 	*x = ClusterStatusRequest{}
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[37]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2734,7 +2928,7 @@ func (x *ClusterStatusRequest) String() string {
 func (*ClusterStatusRequest) ProtoMessage() {}
 
 func (x *ClusterStatusRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[33]
+	mi := &file_wire_proto_msgTypes[37]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2747,7 +2941,7 @@ func (x *ClusterStatusRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterStatusRequest.ProtoReflect.Descriptor instead.
 func (*ClusterStatusRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{33}
+	return file_wire_proto_rawDescGZIP(), []int{37}
 }
 
 type ClusterStatusReply struct {
@@ -2770,7 +2964,7 @@ type ClusterStatusReply struct {
 
 func (x *ClusterStatusReply) Reset() {
 	*x = ClusterStatusReply{}
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[38]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2782,7 +2976,7 @@ func (x *ClusterStatusReply) String() string {
 func (*ClusterStatusReply) ProtoMessage() {}
 
 func (x *ClusterStatusReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[34]
+	mi := &file_wire_proto_msgTypes[38]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2795,7 +2989,7 @@ func (x *ClusterStatusReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use ClusterStatusReply.ProtoReflect.Descriptor instead.
 func (*ClusterStatusReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{34}
+	return file_wire_proto_rawDescGZIP(), []int{38}
 }
 
 func (x *ClusterStatusReply) GetClusterId() []byte {
@@ -2893,7 +3087,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[39]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2905,7 +3099,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[35]
+	mi := &file_wire_proto_msgTypes[39]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2918,7 +3112,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{35}
+	return file_wire_proto_rawDescGZIP(), []int{39}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -2944,7 +3138,7 @@ type MarkRequest struct {
 
 func (x *MarkRequest) Reset() {
 	*x = MarkRequest{}
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[40]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2956,7 +3150,7 @@ func (x *MarkRequest) String() string {
 func (*MarkRequest) ProtoMessage() {}
 
 func (x *MarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[36]
+	mi := &file_wire_proto_msgTypes[40]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -2969,7 +3163,7 @@ func (x *MarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRequest.ProtoReflect.Descriptor instead.
 func (*MarkRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{36}
+	return file_wire_proto_rawDescGZIP(), []int{40}
 }
 
 type MarkReply struct {
@@ -2981,7 +3175,7 @@ type MarkReply struct {
 
 func (x *MarkReply) Reset() {
 	*x = MarkReply{}
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[41]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -2993,7 +3187,7 @@ func (x *MarkReply) String() string {
 func (*MarkReply) ProtoMessage() {}
 
 func (x *MarkReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[37]
+	mi := &file_wire_proto_msgTypes[41]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3006,7 +3200,7 @@ func (x *MarkReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReply.ProtoReflect.Descriptor instead.
 func (*MarkReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{37}
+	return file_wire_proto_rawDescGZIP(), []int{41}
 }
 
 func (x *MarkReply) GetIndex() uint64 {
@@ -3028,7 +3222,7 @@ type DoctorRequest struct {
 
 func (x *DoctorRequest) Reset() {
 	*x = DoctorRequest{}
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[42]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3040,7 +3234,7 @@ func (x *DoctorRequest) String() string {
 func (*DoctorRequest) ProtoMessage() {}
 
 func (x *DoctorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[38]
+	mi := &file_wire_proto_msgTypes[42]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3053,7 +3247,7 @@ func (x *DoctorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoctorRequest.ProtoReflect.Descriptor instead.
 func (*DoctorRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{38}
+	return file_wire_proto_rawDescGZIP(), []int{42}
 }
 
 func (x *DoctorRequest) GetIndex() uint64 {
@@ -3078,7 +3272,7 @@ type DoctorReply struct {
 
 func (x *DoctorReply) Reset() {
 	*x = DoctorReply{}
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3090,7 +3284,7 @@ func (x *DoctorReply) String() string {
 func (*DoctorReply) ProtoMessage() {}
 
 func (x *DoctorReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[39]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3103,7 +3297,7 @@ func (x *DoctorReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoctorReply.ProtoReflect.Descriptor instead.
 func (*DoctorReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{39}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *DoctorReply) GetIndex() uint64 {
@@ -3173,7 +3367,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3185,7 +3379,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3198,7 +3392,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 func (x *Verification) GetRecords() uint64 {
@@ -3278,7 +3472,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3290,7 +3484,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3303,7 +3497,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *JoinRequest) GetMember() *Member {
@@ -3344,7 +3538,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3356,7 +3550,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3369,7 +3563,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *JoinReply) GetClusterId() []byte {
@@ -3396,7 +3590,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3408,7 +3602,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3421,7 +3615,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *RemoveRequest) GetNodeId() []byte {
@@ -3439,7 +3633,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3451,7 +3645,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3464,7 +3658,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 // LeaveRequest asks the node that gets it to leave its cluster and go down.
@@ -3476,7 +3670,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3488,7 +3682,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3501,7 +3695,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 type LeaveReply struct {
@@ -3512,7 +3706,7 @@ type LeaveReply struct {
 
 func (x *LeaveReply) Reset() {
 	*x = LeaveReply{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3524,7 +3718,7 @@ func (x *LeaveReply) String() string {
 func (*LeaveReply) ProtoMessage() {}
 
 func (x *LeaveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3537,7 +3731,7 @@ func (x *LeaveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveReply.ProtoReflect.Descriptor instead.
 func (*LeaveReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 // TransferRequest hands leadership to a member; to any up-to-date one if node_id is empty.
@@ -3550,7 +3744,7 @@ type TransferRequest struct {
 
 func (x *TransferRequest) Reset() {
 	*x = TransferRequest{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3562,7 +3756,7 @@ func (x *TransferRequest) String() string {
 func (*TransferRequest) ProtoMessage() {}
 
 func (x *TransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3575,7 +3769,7 @@ func (x *TransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferRequest.ProtoReflect.Descriptor instead.
 func (*TransferRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *TransferRequest) GetNodeId() []byte {
@@ -3594,7 +3788,7 @@ type TransferReply struct {
 
 func (x *TransferReply) Reset() {
 	*x = TransferReply{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3606,7 +3800,7 @@ func (x *TransferReply) String() string {
 func (*TransferReply) ProtoMessage() {}
 
 func (x *TransferReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3619,7 +3813,7 @@ func (x *TransferReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferReply.ProtoReflect.Descriptor instead.
 func (*TransferReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 func (x *TransferReply) GetLeaderAddress() string {
@@ -3639,7 +3833,7 @@ type AdoptRequest struct {
 
 func (x *AdoptRequest) Reset() {
 	*x = AdoptRequest{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3651,7 +3845,7 @@ func (x *AdoptRequest) String() string {
 func (*AdoptRequest) ProtoMessage() {}
 
 func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3664,7 +3858,7 @@ func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptRequest.ProtoReflect.Descriptor instead.
 func (*AdoptRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 func (x *AdoptRequest) GetAddresses() []string {
@@ -3682,7 +3876,7 @@ type AdoptReply struct {
 
 func (x *AdoptReply) Reset() {
 	*x = AdoptReply{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3694,7 +3888,7 @@ func (x *AdoptReply) String() string {
 func (*AdoptReply) ProtoMessage() {}
 
 func (x *AdoptReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3707,7 +3901,7 @@ func (x *AdoptReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptReply.ProtoReflect.Descriptor instead.
 func (*AdoptReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 // SaveSnapshotRequest asks the node that gets it for the next piece of a snapshot of its state.
@@ -3721,7 +3915,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3733,7 +3927,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3746,7 +3940,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *SaveSnapshotRequest) GetOffset() uint64 {
@@ -3773,7 +3967,7 @@ type SaveSnapshotReply struct {
 
 func (x *SaveSnapshotReply) Reset() {
 	*x = SaveSnapshotReply{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3785,7 +3979,7 @@ func (x *SaveSnapshotReply) String() string {
 func (*SaveSnapshotReply) ProtoMessage() {}
 
 func (x *SaveSnapshotReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3798,7 +3992,7 @@ func (x *SaveSnapshotReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotReply.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *SaveSnapshotReply) GetData() []byte {
@@ -3825,7 +4019,7 @@ type SetDispatchRequest struct {
 
 func (x *SetDispatchRequest) Reset() {
 	*x = SetDispatchRequest{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3837,7 +4031,7 @@ func (x *SetDispatchRequest) String() string {
 func (*SetDispatchRequest) ProtoMessage() {}
 
 func (x *SetDispatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3850,7 +4044,7 @@ func (x *SetDispatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDispatchRequest.ProtoReflect.Descriptor instead.
 func (*SetDispatchRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *SetDispatchRequest) GetPaused() bool {
@@ -3868,7 +4062,7 @@ type SetDispatchReply struct {
 
 func (x *SetDispatchReply) Reset() {
 	*x = SetDispatchReply{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3880,7 +4074,7 @@ func (x *SetDispatchReply) String() string {
 func (*SetDispatchReply) ProtoMessage() {}
 
 func (x *SetDispatchReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3893,7 +4087,7 @@ func (x *SetDispatchReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDispatchReply.ProtoReflect.Descriptor instead.
 func (*SetDispatchReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 // Rate is none if its count is 0.
@@ -3908,7 +4102,7 @@ type Rate struct {
 
 func (x *Rate) Reset() {
 	*x = Rate{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3920,7 +4114,7 @@ func (x *Rate) String() string {
 func (*Rate) ProtoMessage() {}
 
 func (x *Rate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3933,7 +4127,7 @@ func (x *Rate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rate.ProtoReflect.Descriptor instead.
 func (*Rate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *Rate) GetCount() uint32 {
@@ -3975,7 +4169,7 @@ type SetQueueRequest struct {
 
 func (x *SetQueueRequest) Reset() {
 	*x = SetQueueRequest{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3987,7 +4181,7 @@ func (x *SetQueueRequest) String() string {
 func (*SetQueueRequest) ProtoMessage() {}
 
 func (x *SetQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4000,7 +4194,7 @@ func (x *SetQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetQueueRequest.ProtoReflect.Descriptor instead.
 func (*SetQueueRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SetQueueRequest) GetQueue() string {
@@ -4074,7 +4268,7 @@ type SetQueueReply struct {
 
 func (x *SetQueueReply) Reset() {
 	*x = SetQueueReply{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4086,7 +4280,7 @@ func (x *SetQueueReply) String() string {
 func (*SetQueueReply) ProtoMessage() {}
 
 func (x *SetQueueReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4099,7 +4293,7 @@ func (x *SetQueueReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetQueueReply.ProtoReflect.Descriptor instead.
 func (*SetQueueReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 type QueuesRequest struct {
@@ -4112,7 +4306,7 @@ type QueuesRequest struct {
 
 func (x *QueuesRequest) Reset() {
 	*x = QueuesRequest{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4124,7 +4318,7 @@ func (x *QueuesRequest) String() string {
 func (*QueuesRequest) ProtoMessage() {}
 
 func (x *QueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4137,7 +4331,7 @@ func (x *QueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuesRequest.ProtoReflect.Descriptor instead.
 func (*QueuesRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 func (x *QueuesRequest) GetQueue() string {
@@ -4174,7 +4368,7 @@ type QueueState struct {
 
 func (x *QueueState) Reset() {
 	*x = QueueState{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4186,7 +4380,7 @@ func (x *QueueState) String() string {
 func (*QueueState) ProtoMessage() {}
 
 func (x *QueueState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4199,7 +4393,7 @@ func (x *QueueState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueState.ProtoReflect.Descriptor instead.
 func (*QueueState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *QueueState) GetQueue() string {
@@ -4295,7 +4489,7 @@ type QueuesReply struct {
 
 func (x *QueuesReply) Reset() {
 	*x = QueuesReply{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4307,7 +4501,7 @@ func (x *QueuesReply) String() string {
 func (*QueuesReply) ProtoMessage() {}
 
 func (x *QueuesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4320,7 +4514,7 @@ func (x *QueuesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuesReply.ProtoReflect.Descriptor instead.
 func (*QueuesReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *QueuesReply) GetQueues() []*QueueState {
@@ -4344,7 +4538,7 @@ type Retention struct {
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4356,7 +4550,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4369,7 +4563,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 func (x *Retention) GetType() string {
@@ -4410,7 +4604,7 @@ type RetentionRequest struct {
 
 func (x *RetentionRequest) Reset() {
 	*x = RetentionRequest{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4422,7 +4616,7 @@ func (x *RetentionRequest) String() string {
 func (*RetentionRequest) ProtoMessage() {}
 
 func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4435,7 +4629,7 @@ func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
 func (*RetentionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *RetentionRequest) GetSet() *Retention {
@@ -4454,7 +4648,7 @@ type RetentionReply struct {
 
 func (x *RetentionReply) Reset() {
 	*x = RetentionReply{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4466,7 +4660,7 @@ func (x *RetentionReply) String() string {
 func (*RetentionReply) ProtoMessage() {}
 
 func (x *RetentionReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4479,7 +4673,7 @@ func (x *RetentionReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionReply.ProtoReflect.Descriptor instead.
 func (*RetentionReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *RetentionReply) GetSettings() []*Retention {
@@ -4517,7 +4711,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4529,7 +4723,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4542,7 +4736,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *Schedule) GetName() string {
@@ -4684,7 +4878,7 @@ type SetScheduleRequest struct {
 
 func (x *SetScheduleRequest) Reset() {
 	*x = SetScheduleRequest{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4696,7 +4890,7 @@ func (x *SetScheduleRequest) String() string {
 func (*SetScheduleRequest) ProtoMessage() {}
 
 func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4709,7 +4903,7 @@ func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleRequest.ProtoReflect.Descriptor instead.
 func (*SetScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *SetScheduleRequest) GetAction() uint32 {
@@ -4757,7 +4951,7 @@ type SetScheduleReply struct {
 
 func (x *SetScheduleReply) Reset() {
 	*x = SetScheduleReply{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4769,7 +4963,7 @@ func (x *SetScheduleReply) String() string {
 func (*SetScheduleReply) ProtoMessage() {}
 
 func (x *SetScheduleReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4782,7 +4976,7 @@ func (x *SetScheduleReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleReply.ProtoReflect.Descriptor instead.
 func (*SetScheduleReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *SetScheduleReply) GetSchedule() *Schedule {
@@ -4811,7 +5005,7 @@ type SchedulesRequest struct {
 
 func (x *SchedulesRequest) Reset() {
 	*x = SchedulesRequest{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4823,7 +5017,7 @@ func (x *SchedulesRequest) String() string {
 func (*SchedulesRequest) ProtoMessage() {}
 
 func (x *SchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4836,7 +5030,7 @@ func (x *SchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulesRequest.ProtoReflect.Descriptor instead.
 func (*SchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *SchedulesRequest) GetName() string {
@@ -4878,7 +5072,7 @@ type SchedulesReply struct {
 
 func (x *SchedulesReply) Reset() {
 	*x = SchedulesReply{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4890,7 +5084,7 @@ func (x *SchedulesReply) String() string {
 func (*SchedulesReply) ProtoMessage() {}
 
 func (x *SchedulesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4903,7 +5097,7 @@ func (x *SchedulesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulesReply.ProtoReflect.Descriptor instead.
 func (*SchedulesReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *SchedulesReply) GetSchedules() []*Schedule {
@@ -4939,7 +5133,7 @@ type WorkersRequest struct {
 
 func (x *WorkersRequest) Reset() {
 	*x = WorkersRequest{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4951,7 +5145,7 @@ func (x *WorkersRequest) String() string {
 func (*WorkersRequest) ProtoMessage() {}
 
 func (x *WorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4964,7 +5158,7 @@ func (x *WorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkersRequest.ProtoReflect.Descriptor instead.
 func (*WorkersRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *WorkersRequest) GetDrain() string {
@@ -4998,7 +5192,7 @@ type WorkersReply struct {
 
 func (x *WorkersReply) Reset() {
 	*x = WorkersReply{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5010,7 +5204,7 @@ func (x *WorkersReply) String() string {
 func (*WorkersReply) ProtoMessage() {}
 
 func (x *WorkersReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5023,7 +5217,7 @@ func (x *WorkersReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkersReply.ProtoReflect.Descriptor instead.
 func (*WorkersReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *WorkersReply) GetWorkers() []*Worker {
@@ -5059,7 +5253,7 @@ type Worker struct {
 
 func (x *Worker) Reset() {
 	*x = Worker{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5071,7 +5265,7 @@ func (x *Worker) String() string {
 func (*Worker) ProtoMessage() {}
 
 func (x *Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5084,7 +5278,7 @@ func (x *Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Worker.ProtoReflect.Descriptor instead.
 func (*Worker) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *Worker) GetSession() []byte {
@@ -5155,6 +5349,457 @@ func (x *Worker) GetDraining() bool {
 		return x.Draining
 	}
 	return false
+}
+
+// Selection says which tasks an operation changes; fields that are not set select all.
+type Selection struct {
+	state           protoimpl.MessageState `protogen:"open.v1"`
+	Queue           string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
+	Type            string                 `protobuf:"bytes,2,opt,name=type,proto3" json:"type,omitempty"`
+	Statuses        []uint32               `protobuf:"varint,3,rep,packed,name=statuses,proto3" json:"statuses,omitempty"` // none: all that the action can change
+	MinPriority     uint32                 `protobuf:"varint,4,opt,name=min_priority,json=minPriority,proto3" json:"min_priority,omitempty"`
+	MaxPriority     *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
+	UpdatedBeforeUs int64                  `protobuf:"varint,6,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
+	ErrorContains   string                 `protobuf:"bytes,7,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
+	unknownFields   protoimpl.UnknownFields
+	sizeCache       protoimpl.SizeCache
+}
+
+func (x *Selection) Reset() {
+	*x = Selection{}
+	mi := &file_wire_proto_msgTypes[76]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Selection) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Selection) ProtoMessage() {}
+
+func (x *Selection) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[76]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Selection.ProtoReflect.Descriptor instead.
+func (*Selection) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{76}
+}
+
+func (x *Selection) GetQueue() string {
+	if x != nil {
+		return x.Queue
+	}
+	return ""
+}
+
+func (x *Selection) GetType() string {
+	if x != nil {
+		return x.Type
+	}
+	return ""
+}
+
+func (x *Selection) GetStatuses() []uint32 {
+	if x != nil {
+		return x.Statuses
+	}
+	return nil
+}
+
+func (x *Selection) GetMinPriority() uint32 {
+	if x != nil {
+		return x.MinPriority
+	}
+	return 0
+}
+
+func (x *Selection) GetMaxPriority() uint32 {
+	if x != nil && x.MaxPriority != nil {
+		return *x.MaxPriority
+	}
+	return 0
+}
+
+func (x *Selection) GetUpdatedBeforeUs() int64 {
+	if x != nil {
+		return x.UpdatedBeforeUs
+	}
+	return 0
+}
+
+func (x *Selection) GetErrorContains() string {
+	if x != nil {
+		return x.ErrorContains
+	}
+	return ""
+}
+
+// StartOperationRequest changes all tasks of a selection, in steps that go on after the answer.
+type StartOperationRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`          // made by the client, like a task's
+	Action        uint32                 `protobuf:"varint,2,opt,name=action,proto3" json:"action,omitempty"` // 1 retry, 2 cancel, 3 delete
+	Selection     *Selection             `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
+	Rate          uint32                 `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`                   // at most so many tasks a second; 0 for no limit
+	DryRun        bool                   `protobuf:"varint,5,opt,name=dry_run,json=dryRun,proto3" json:"dry_run,omitempty"` // only count what it would change
+	Cursor        []byte                 `protobuf:"bytes,6,opt,name=cursor,proto3" json:"cursor,omitempty"`                // with dry_run: next of the answer before
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartOperationRequest) Reset() {
+	*x = StartOperationRequest{}
+	mi := &file_wire_proto_msgTypes[77]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartOperationRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartOperationRequest) ProtoMessage() {}
+
+func (x *StartOperationRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[77]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartOperationRequest.ProtoReflect.Descriptor instead.
+func (*StartOperationRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{77}
+}
+
+func (x *StartOperationRequest) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *StartOperationRequest) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+func (x *StartOperationRequest) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *StartOperationRequest) GetRate() uint32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *StartOperationRequest) GetDryRun() bool {
+	if x != nil {
+		return x.DryRun
+	}
+	return false
+}
+
+func (x *StartOperationRequest) GetCursor() []byte {
+	if x != nil {
+		return x.Cursor
+	}
+	return nil
+}
+
+type StartOperationReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operation     *Operation             `protobuf:"bytes,1,opt,name=operation,proto3" json:"operation,omitempty"`
+	Next          []byte                 `protobuf:"bytes,2,opt,name=next,proto3" json:"next,omitempty"` // of a dry run that is not through: the cursor of the next request
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *StartOperationReply) Reset() {
+	*x = StartOperationReply{}
+	mi := &file_wire_proto_msgTypes[78]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *StartOperationReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*StartOperationReply) ProtoMessage() {}
+
+func (x *StartOperationReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[78]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use StartOperationReply.ProtoReflect.Descriptor instead.
+func (*StartOperationReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{78}
+}
+
+func (x *StartOperationReply) GetOperation() *Operation {
+	if x != nil {
+		return x.Operation
+	}
+	return nil
+}
+
+func (x *StartOperationReply) GetNext() []byte {
+	if x != nil {
+		return x.Next
+	}
+	return nil
+}
+
+type Operation struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Action        uint32                 `protobuf:"varint,2,opt,name=action,proto3" json:"action,omitempty"`
+	Selection     *Selection             `protobuf:"bytes,3,opt,name=selection,proto3" json:"selection,omitempty"`
+	Rate          uint32                 `protobuf:"varint,4,opt,name=rate,proto3" json:"rate,omitempty"`
+	State         uint32                 `protobuf:"varint,5,opt,name=state,proto3" json:"state,omitempty"` // 1 running, 2 done, 3 cancelled; 0 for a dry run
+	Examined      uint64                 `protobuf:"varint,6,opt,name=examined,proto3" json:"examined,omitempty"`
+	Changed       uint64                 `protobuf:"varint,7,opt,name=changed,proto3" json:"changed,omitempty"`
+	Failed        uint64                 `protobuf:"varint,8,opt,name=failed,proto3" json:"failed,omitempty"`
+	Error         string                 `protobuf:"bytes,9,opt,name=error,proto3" json:"error,omitempty"` // of the task that failed last
+	StartedAtUs   int64                  `protobuf:"varint,10,opt,name=started_at_us,json=startedAtUs,proto3" json:"started_at_us,omitempty"`
+	EndedAtUs     int64                  `protobuf:"varint,11,opt,name=ended_at_us,json=endedAtUs,proto3" json:"ended_at_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Operation) Reset() {
+	*x = Operation{}
+	mi := &file_wire_proto_msgTypes[79]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Operation) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Operation) ProtoMessage() {}
+
+func (x *Operation) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[79]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Operation.ProtoReflect.Descriptor instead.
+func (*Operation) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{79}
+}
+
+func (x *Operation) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Operation) GetAction() uint32 {
+	if x != nil {
+		return x.Action
+	}
+	return 0
+}
+
+func (x *Operation) GetSelection() *Selection {
+	if x != nil {
+		return x.Selection
+	}
+	return nil
+}
+
+func (x *Operation) GetRate() uint32 {
+	if x != nil {
+		return x.Rate
+	}
+	return 0
+}
+
+func (x *Operation) GetState() uint32 {
+	if x != nil {
+		return x.State
+	}
+	return 0
+}
+
+func (x *Operation) GetExamined() uint64 {
+	if x != nil {
+		return x.Examined
+	}
+	return 0
+}
+
+func (x *Operation) GetChanged() uint64 {
+	if x != nil {
+		return x.Changed
+	}
+	return 0
+}
+
+func (x *Operation) GetFailed() uint64 {
+	if x != nil {
+		return x.Failed
+	}
+	return 0
+}
+
+func (x *Operation) GetError() string {
+	if x != nil {
+		return x.Error
+	}
+	return ""
+}
+
+func (x *Operation) GetStartedAtUs() int64 {
+	if x != nil {
+		return x.StartedAtUs
+	}
+	return 0
+}
+
+func (x *Operation) GetEndedAtUs() int64 {
+	if x != nil {
+		return x.EndedAtUs
+	}
+	return 0
+}
+
+// OperationsRequest asks for one operation, or for all that are kept.
+type OperationsRequest struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`          // empty for all
+	Cancel        bool                   `protobuf:"varint,2,opt,name=cancel,proto3" json:"cancel,omitempty"` // cancel it first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationsRequest) Reset() {
+	*x = OperationsRequest{}
+	mi := &file_wire_proto_msgTypes[80]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationsRequest) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationsRequest) ProtoMessage() {}
+
+func (x *OperationsRequest) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[80]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationsRequest.ProtoReflect.Descriptor instead.
+func (*OperationsRequest) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{80}
+}
+
+func (x *OperationsRequest) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *OperationsRequest) GetCancel() bool {
+	if x != nil {
+		return x.Cancel
+	}
+	return false
+}
+
+type OperationsReply struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Operations    []*Operation           `protobuf:"bytes,1,rep,name=operations,proto3" json:"operations,omitempty"` // the newest first
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *OperationsReply) Reset() {
+	*x = OperationsReply{}
+	mi := &file_wire_proto_msgTypes[81]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *OperationsReply) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*OperationsReply) ProtoMessage() {}
+
+func (x *OperationsReply) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[81]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use OperationsReply.ProtoReflect.Descriptor instead.
+func (*OperationsReply) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{81}
+}
+
+func (x *OperationsReply) GetOperations() []*Operation {
+	if x != nil {
+		return x.Operations
+	}
+	return nil
 }
 
 var File_wire_proto protoreflect.FileDescriptor
@@ -5361,7 +6006,16 @@ const file_wire_proto_rawDesc = "" +
 	"\rCancelRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\fR\x03ids\"A\n" +
 	"\vCancelReply\x122\n" +
-	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xfc\x02\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\" \n" +
+	"\fRetryRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\fR\x03ids\"@\n" +
+	"\n" +
+	"RetryReply\x122\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"!\n" +
+	"\rDeleteRequest\x12\x10\n" +
+	"\x03ids\x18\x01 \x03(\fR\x03ids\"A\n" +
+	"\vDeleteReply\x122\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xcf\x03\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
@@ -5375,7 +6029,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x05order\x18\n" +
 	" \x01(\rR\x05order\x12*\n" +
 	"\x11scheduled_from_us\x18\v \x01(\x03R\x0fscheduledFromUs\x12&\n" +
-	"\x0fscheduled_to_us\x18\f \x01(\x03R\rscheduledToUsB\x0f\n" +
+	"\x0fscheduled_to_us\x18\f \x01(\x03R\rscheduledToUs\x12*\n" +
+	"\x11updated_before_us\x18\r \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
+	"\x0eerror_contains\x18\x0e \x01(\tR\rerrorContainsB\x0f\n" +
 	"\r_max_priority\"o\n" +
 	"\tListReply\x12)\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\x12\x12\n" +
@@ -5610,7 +6266,46 @@ const file_wire_proto_rawDesc = "" +
 	"\fconnected_us\x18\b \x01(\x03R\vconnectedUs\x12*\n" +
 	"\x11last_heartbeat_us\x18\t \x01(\x03R\x0flastHeartbeatUs\x12\x1a\n" +
 	"\bdraining\x18\n" +
-	" \x01(\bR\bdrainingB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
+	" \x01(\bR\bdraining\"\x80\x02\n" +
+	"\tSelection\x12\x14\n" +
+	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
+	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
+	"\bstatuses\x18\x03 \x03(\rR\bstatuses\x12!\n" +
+	"\fmin_priority\x18\x04 \x01(\rR\vminPriority\x12&\n" +
+	"\fmax_priority\x18\x05 \x01(\rH\x00R\vmaxPriority\x88\x01\x01\x12*\n" +
+	"\x11updated_before_us\x18\x06 \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
+	"\x0eerror_contains\x18\a \x01(\tR\rerrorContainsB\x0f\n" +
+	"\r_max_priority\"\xbc\x01\n" +
+	"\x15StartOperationRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\rR\x06action\x126\n" +
+	"\tselection\x18\x03 \x01(\v2\x18.haiku.wire.v1.SelectionR\tselection\x12\x12\n" +
+	"\x04rate\x18\x04 \x01(\rR\x04rate\x12\x17\n" +
+	"\adry_run\x18\x05 \x01(\bR\x06dryRun\x12\x16\n" +
+	"\x06cursor\x18\x06 \x01(\fR\x06cursor\"a\n" +
+	"\x13StartOperationReply\x126\n" +
+	"\toperation\x18\x01 \x01(\v2\x18.haiku.wire.v1.OperationR\toperation\x12\x12\n" +
+	"\x04next\x18\x02 \x01(\fR\x04next\"\xbd\x02\n" +
+	"\tOperation\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06action\x18\x02 \x01(\rR\x06action\x126\n" +
+	"\tselection\x18\x03 \x01(\v2\x18.haiku.wire.v1.SelectionR\tselection\x12\x12\n" +
+	"\x04rate\x18\x04 \x01(\rR\x04rate\x12\x14\n" +
+	"\x05state\x18\x05 \x01(\rR\x05state\x12\x1a\n" +
+	"\bexamined\x18\x06 \x01(\x04R\bexamined\x12\x18\n" +
+	"\achanged\x18\a \x01(\x04R\achanged\x12\x16\n" +
+	"\x06failed\x18\b \x01(\x04R\x06failed\x12\x14\n" +
+	"\x05error\x18\t \x01(\tR\x05error\x12\"\n" +
+	"\rstarted_at_us\x18\n" +
+	" \x01(\x03R\vstartedAtUs\x12\x1e\n" +
+	"\vended_at_us\x18\v \x01(\x03R\tendedAtUs\";\n" +
+	"\x11OperationsRequest\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
+	"\x06cancel\x18\x02 \x01(\bR\x06cancel\"K\n" +
+	"\x0fOperationsReply\x128\n" +
+	"\n" +
+	"operations\x18\x01 \x03(\v2\x18.haiku.wire.v1.OperationR\n" +
+	"operationsB1Z/github.com/haiku-queue/haiku/internal/pb/wirepbb\x06proto3"
 
 var (
 	file_wire_proto_rawDescOnce sync.Once
@@ -5624,80 +6319,90 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 72)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 82)
 var file_wire_proto_goTypes = []any{
-	(*Hello)(nil),                // 0: haiku.wire.v1.Hello
-	(*ForwardedBy)(nil),          // 1: haiku.wire.v1.ForwardedBy
-	(*HelloReply)(nil),           // 2: haiku.wire.v1.HelloReply
-	(*Limits)(nil),               // 3: haiku.wire.v1.Limits
-	(*Nack)(nil),                 // 4: haiku.wire.v1.Nack
-	(*Header)(nil),               // 5: haiku.wire.v1.Header
-	(*Backoff)(nil),              // 6: haiku.wire.v1.Backoff
-	(*Progress)(nil),             // 7: haiku.wire.v1.Progress
-	(*TaskSpec)(nil),             // 8: haiku.wire.v1.TaskSpec
-	(*Attempt)(nil),              // 9: haiku.wire.v1.Attempt
-	(*Task)(nil),                 // 10: haiku.wire.v1.Task
-	(*Receipt)(nil),              // 11: haiku.wire.v1.Receipt
-	(*SubmitRequest)(nil),        // 12: haiku.wire.v1.SubmitRequest
-	(*SubmitReply)(nil),          // 13: haiku.wire.v1.SubmitReply
-	(*ClaimRequest)(nil),         // 14: haiku.wire.v1.ClaimRequest
-	(*ClaimReply)(nil),           // 15: haiku.wire.v1.ClaimReply
-	(*Outcome)(nil),              // 16: haiku.wire.v1.Outcome
-	(*ResultRequest)(nil),        // 17: haiku.wire.v1.ResultRequest
-	(*ResultReply)(nil),          // 18: haiku.wire.v1.ResultReply
-	(*LeaseRef)(nil),             // 19: haiku.wire.v1.LeaseRef
-	(*HeartbeatRequest)(nil),     // 20: haiku.wire.v1.HeartbeatRequest
-	(*HeartbeatReply)(nil),       // 21: haiku.wire.v1.HeartbeatReply
-	(*QueryRequest)(nil),         // 22: haiku.wire.v1.QueryRequest
-	(*QueryReply)(nil),           // 23: haiku.wire.v1.QueryReply
-	(*CancelRequest)(nil),        // 24: haiku.wire.v1.CancelRequest
-	(*CancelReply)(nil),          // 25: haiku.wire.v1.CancelReply
-	(*ListRequest)(nil),          // 26: haiku.wire.v1.ListRequest
-	(*ListReply)(nil),            // 27: haiku.wire.v1.ListReply
-	(*StatsRequest)(nil),         // 28: haiku.wire.v1.StatsRequest
-	(*QueueCounts)(nil),          // 29: haiku.wire.v1.QueueCounts
-	(*StatsReply)(nil),           // 30: haiku.wire.v1.StatsReply
-	(*Push)(nil),                 // 31: haiku.wire.v1.Push
-	(*Member)(nil),               // 32: haiku.wire.v1.Member
-	(*ClusterStatusRequest)(nil), // 33: haiku.wire.v1.ClusterStatusRequest
-	(*ClusterStatusReply)(nil),   // 34: haiku.wire.v1.ClusterStatusReply
-	(*Mark)(nil),                 // 35: haiku.wire.v1.Mark
-	(*MarkRequest)(nil),          // 36: haiku.wire.v1.MarkRequest
-	(*MarkReply)(nil),            // 37: haiku.wire.v1.MarkReply
-	(*DoctorRequest)(nil),        // 38: haiku.wire.v1.DoctorRequest
-	(*DoctorReply)(nil),          // 39: haiku.wire.v1.DoctorReply
-	(*Verification)(nil),         // 40: haiku.wire.v1.Verification
-	(*JoinRequest)(nil),          // 41: haiku.wire.v1.JoinRequest
-	(*JoinReply)(nil),            // 42: haiku.wire.v1.JoinReply
-	(*RemoveRequest)(nil),        // 43: haiku.wire.v1.RemoveRequest
-	(*RemoveReply)(nil),          // 44: haiku.wire.v1.RemoveReply
-	(*LeaveRequest)(nil),         // 45: haiku.wire.v1.LeaveRequest
-	(*LeaveReply)(nil),           // 46: haiku.wire.v1.LeaveReply
-	(*TransferRequest)(nil),      // 47: haiku.wire.v1.TransferRequest
-	(*TransferReply)(nil),        // 48: haiku.wire.v1.TransferReply
-	(*AdoptRequest)(nil),         // 49: haiku.wire.v1.AdoptRequest
-	(*AdoptReply)(nil),           // 50: haiku.wire.v1.AdoptReply
-	(*SaveSnapshotRequest)(nil),  // 51: haiku.wire.v1.SaveSnapshotRequest
-	(*SaveSnapshotReply)(nil),    // 52: haiku.wire.v1.SaveSnapshotReply
-	(*SetDispatchRequest)(nil),   // 53: haiku.wire.v1.SetDispatchRequest
-	(*SetDispatchReply)(nil),     // 54: haiku.wire.v1.SetDispatchReply
-	(*Rate)(nil),                 // 55: haiku.wire.v1.Rate
-	(*SetQueueRequest)(nil),      // 56: haiku.wire.v1.SetQueueRequest
-	(*SetQueueReply)(nil),        // 57: haiku.wire.v1.SetQueueReply
-	(*QueuesRequest)(nil),        // 58: haiku.wire.v1.QueuesRequest
-	(*QueueState)(nil),           // 59: haiku.wire.v1.QueueState
-	(*QueuesReply)(nil),          // 60: haiku.wire.v1.QueuesReply
-	(*Retention)(nil),            // 61: haiku.wire.v1.Retention
-	(*RetentionRequest)(nil),     // 62: haiku.wire.v1.RetentionRequest
-	(*RetentionReply)(nil),       // 63: haiku.wire.v1.RetentionReply
-	(*Schedule)(nil),             // 64: haiku.wire.v1.Schedule
-	(*SetScheduleRequest)(nil),   // 65: haiku.wire.v1.SetScheduleRequest
-	(*SetScheduleReply)(nil),     // 66: haiku.wire.v1.SetScheduleReply
-	(*SchedulesRequest)(nil),     // 67: haiku.wire.v1.SchedulesRequest
-	(*SchedulesReply)(nil),       // 68: haiku.wire.v1.SchedulesReply
-	(*WorkersRequest)(nil),       // 69: haiku.wire.v1.WorkersRequest
-	(*WorkersReply)(nil),         // 70: haiku.wire.v1.WorkersReply
-	(*Worker)(nil),               // 71: haiku.wire.v1.Worker
+	(*Hello)(nil),                 // 0: haiku.wire.v1.Hello
+	(*ForwardedBy)(nil),           // 1: haiku.wire.v1.ForwardedBy
+	(*HelloReply)(nil),            // 2: haiku.wire.v1.HelloReply
+	(*Limits)(nil),                // 3: haiku.wire.v1.Limits
+	(*Nack)(nil),                  // 4: haiku.wire.v1.Nack
+	(*Header)(nil),                // 5: haiku.wire.v1.Header
+	(*Backoff)(nil),               // 6: haiku.wire.v1.Backoff
+	(*Progress)(nil),              // 7: haiku.wire.v1.Progress
+	(*TaskSpec)(nil),              // 8: haiku.wire.v1.TaskSpec
+	(*Attempt)(nil),               // 9: haiku.wire.v1.Attempt
+	(*Task)(nil),                  // 10: haiku.wire.v1.Task
+	(*Receipt)(nil),               // 11: haiku.wire.v1.Receipt
+	(*SubmitRequest)(nil),         // 12: haiku.wire.v1.SubmitRequest
+	(*SubmitReply)(nil),           // 13: haiku.wire.v1.SubmitReply
+	(*ClaimRequest)(nil),          // 14: haiku.wire.v1.ClaimRequest
+	(*ClaimReply)(nil),            // 15: haiku.wire.v1.ClaimReply
+	(*Outcome)(nil),               // 16: haiku.wire.v1.Outcome
+	(*ResultRequest)(nil),         // 17: haiku.wire.v1.ResultRequest
+	(*ResultReply)(nil),           // 18: haiku.wire.v1.ResultReply
+	(*LeaseRef)(nil),              // 19: haiku.wire.v1.LeaseRef
+	(*HeartbeatRequest)(nil),      // 20: haiku.wire.v1.HeartbeatRequest
+	(*HeartbeatReply)(nil),        // 21: haiku.wire.v1.HeartbeatReply
+	(*QueryRequest)(nil),          // 22: haiku.wire.v1.QueryRequest
+	(*QueryReply)(nil),            // 23: haiku.wire.v1.QueryReply
+	(*CancelRequest)(nil),         // 24: haiku.wire.v1.CancelRequest
+	(*CancelReply)(nil),           // 25: haiku.wire.v1.CancelReply
+	(*RetryRequest)(nil),          // 26: haiku.wire.v1.RetryRequest
+	(*RetryReply)(nil),            // 27: haiku.wire.v1.RetryReply
+	(*DeleteRequest)(nil),         // 28: haiku.wire.v1.DeleteRequest
+	(*DeleteReply)(nil),           // 29: haiku.wire.v1.DeleteReply
+	(*ListRequest)(nil),           // 30: haiku.wire.v1.ListRequest
+	(*ListReply)(nil),             // 31: haiku.wire.v1.ListReply
+	(*StatsRequest)(nil),          // 32: haiku.wire.v1.StatsRequest
+	(*QueueCounts)(nil),           // 33: haiku.wire.v1.QueueCounts
+	(*StatsReply)(nil),            // 34: haiku.wire.v1.StatsReply
+	(*Push)(nil),                  // 35: haiku.wire.v1.Push
+	(*Member)(nil),                // 36: haiku.wire.v1.Member
+	(*ClusterStatusRequest)(nil),  // 37: haiku.wire.v1.ClusterStatusRequest
+	(*ClusterStatusReply)(nil),    // 38: haiku.wire.v1.ClusterStatusReply
+	(*Mark)(nil),                  // 39: haiku.wire.v1.Mark
+	(*MarkRequest)(nil),           // 40: haiku.wire.v1.MarkRequest
+	(*MarkReply)(nil),             // 41: haiku.wire.v1.MarkReply
+	(*DoctorRequest)(nil),         // 42: haiku.wire.v1.DoctorRequest
+	(*DoctorReply)(nil),           // 43: haiku.wire.v1.DoctorReply
+	(*Verification)(nil),          // 44: haiku.wire.v1.Verification
+	(*JoinRequest)(nil),           // 45: haiku.wire.v1.JoinRequest
+	(*JoinReply)(nil),             // 46: haiku.wire.v1.JoinReply
+	(*RemoveRequest)(nil),         // 47: haiku.wire.v1.RemoveRequest
+	(*RemoveReply)(nil),           // 48: haiku.wire.v1.RemoveReply
+	(*LeaveRequest)(nil),          // 49: haiku.wire.v1.LeaveRequest
+	(*LeaveReply)(nil),            // 50: haiku.wire.v1.LeaveReply
+	(*TransferRequest)(nil),       // 51: haiku.wire.v1.TransferRequest
+	(*TransferReply)(nil),         // 52: haiku.wire.v1.TransferReply
+	(*AdoptRequest)(nil),          // 53: haiku.wire.v1.AdoptRequest
+	(*AdoptReply)(nil),            // 54: haiku.wire.v1.AdoptReply
+	(*SaveSnapshotRequest)(nil),   // 55: haiku.wire.v1.SaveSnapshotRequest
+	(*SaveSnapshotReply)(nil),     // 56: haiku.wire.v1.SaveSnapshotReply
+	(*SetDispatchRequest)(nil),    // 57: haiku.wire.v1.SetDispatchRequest
+	(*SetDispatchReply)(nil),      // 58: haiku.wire.v1.SetDispatchReply
+	(*Rate)(nil),                  // 59: haiku.wire.v1.Rate
+	(*SetQueueRequest)(nil),       // 60: haiku.wire.v1.SetQueueRequest
+	(*SetQueueReply)(nil),         // 61: haiku.wire.v1.SetQueueReply
+	(*QueuesRequest)(nil),         // 62: haiku.wire.v1.QueuesRequest
+	(*QueueState)(nil),            // 63: haiku.wire.v1.QueueState
+	(*QueuesReply)(nil),           // 64: haiku.wire.v1.QueuesReply
+	(*Retention)(nil),             // 65: haiku.wire.v1.Retention
+	(*RetentionRequest)(nil),      // 66: haiku.wire.v1.RetentionRequest
+	(*RetentionReply)(nil),        // 67: haiku.wire.v1.RetentionReply
+	(*Schedule)(nil),              // 68: haiku.wire.v1.Schedule
+	(*SetScheduleRequest)(nil),    // 69: haiku.wire.v1.SetScheduleRequest
+	(*SetScheduleReply)(nil),      // 70: haiku.wire.v1.SetScheduleReply
+	(*SchedulesRequest)(nil),      // 71: haiku.wire.v1.SchedulesRequest
+	(*SchedulesReply)(nil),        // 72: haiku.wire.v1.SchedulesReply
+	(*WorkersRequest)(nil),        // 73: haiku.wire.v1.WorkersRequest
+	(*WorkersReply)(nil),          // 74: haiku.wire.v1.WorkersReply
+	(*Worker)(nil),                // 75: haiku.wire.v1.Worker
+	(*Selection)(nil),             // 76: haiku.wire.v1.Selection
+	(*StartOperationRequest)(nil), // 77: haiku.wire.v1.StartOperationRequest
+	(*StartOperationReply)(nil),   // 78: haiku.wire.v1.StartOperationReply
+	(*Operation)(nil),             // 79: haiku.wire.v1.Operation
+	(*OperationsRequest)(nil),     // 80: haiku.wire.v1.OperationsRequest
+	(*OperationsReply)(nil),       // 81: haiku.wire.v1.OperationsReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -5721,30 +6426,36 @@ var file_wire_proto_depIdxs = []int32{
 	19, // 18: haiku.wire.v1.HeartbeatRequest.leases:type_name -> haiku.wire.v1.LeaseRef
 	10, // 19: haiku.wire.v1.QueryReply.tasks:type_name -> haiku.wire.v1.Task
 	11, // 20: haiku.wire.v1.CancelReply.receipts:type_name -> haiku.wire.v1.Receipt
-	10, // 21: haiku.wire.v1.ListReply.tasks:type_name -> haiku.wire.v1.Task
-	29, // 22: haiku.wire.v1.StatsReply.total:type_name -> haiku.wire.v1.QueueCounts
-	29, // 23: haiku.wire.v1.StatsReply.queues:type_name -> haiku.wire.v1.QueueCounts
-	32, // 24: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
-	35, // 25: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
-	40, // 26: haiku.wire.v1.DoctorReply.found:type_name -> haiku.wire.v1.Verification
-	32, // 27: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
-	55, // 28: haiku.wire.v1.SetQueueRequest.rate:type_name -> haiku.wire.v1.Rate
-	55, // 29: haiku.wire.v1.QueueState.rate:type_name -> haiku.wire.v1.Rate
-	29, // 30: haiku.wire.v1.QueueState.counts:type_name -> haiku.wire.v1.QueueCounts
-	59, // 31: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
-	61, // 32: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
-	61, // 33: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
-	8,  // 34: haiku.wire.v1.Schedule.task:type_name -> haiku.wire.v1.TaskSpec
-	64, // 35: haiku.wire.v1.SetScheduleRequest.schedule:type_name -> haiku.wire.v1.Schedule
-	64, // 36: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
-	11, // 37: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
-	64, // 38: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
-	71, // 39: haiku.wire.v1.WorkersReply.workers:type_name -> haiku.wire.v1.Worker
-	40, // [40:40] is the sub-list for method output_type
-	40, // [40:40] is the sub-list for method input_type
-	40, // [40:40] is the sub-list for extension type_name
-	40, // [40:40] is the sub-list for extension extendee
-	0,  // [0:40] is the sub-list for field type_name
+	11, // 21: haiku.wire.v1.RetryReply.receipts:type_name -> haiku.wire.v1.Receipt
+	11, // 22: haiku.wire.v1.DeleteReply.receipts:type_name -> haiku.wire.v1.Receipt
+	10, // 23: haiku.wire.v1.ListReply.tasks:type_name -> haiku.wire.v1.Task
+	33, // 24: haiku.wire.v1.StatsReply.total:type_name -> haiku.wire.v1.QueueCounts
+	33, // 25: haiku.wire.v1.StatsReply.queues:type_name -> haiku.wire.v1.QueueCounts
+	36, // 26: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
+	39, // 27: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
+	44, // 28: haiku.wire.v1.DoctorReply.found:type_name -> haiku.wire.v1.Verification
+	36, // 29: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
+	59, // 30: haiku.wire.v1.SetQueueRequest.rate:type_name -> haiku.wire.v1.Rate
+	59, // 31: haiku.wire.v1.QueueState.rate:type_name -> haiku.wire.v1.Rate
+	33, // 32: haiku.wire.v1.QueueState.counts:type_name -> haiku.wire.v1.QueueCounts
+	63, // 33: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
+	65, // 34: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
+	65, // 35: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
+	8,  // 36: haiku.wire.v1.Schedule.task:type_name -> haiku.wire.v1.TaskSpec
+	68, // 37: haiku.wire.v1.SetScheduleRequest.schedule:type_name -> haiku.wire.v1.Schedule
+	68, // 38: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
+	11, // 39: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
+	68, // 40: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
+	75, // 41: haiku.wire.v1.WorkersReply.workers:type_name -> haiku.wire.v1.Worker
+	76, // 42: haiku.wire.v1.StartOperationRequest.selection:type_name -> haiku.wire.v1.Selection
+	79, // 43: haiku.wire.v1.StartOperationReply.operation:type_name -> haiku.wire.v1.Operation
+	76, // 44: haiku.wire.v1.Operation.selection:type_name -> haiku.wire.v1.Selection
+	79, // 45: haiku.wire.v1.OperationsReply.operations:type_name -> haiku.wire.v1.Operation
+	46, // [46:46] is the sub-list for method output_type
+	46, // [46:46] is the sub-list for method input_type
+	46, // [46:46] is the sub-list for extension type_name
+	46, // [46:46] is the sub-list for extension extendee
+	0,  // [0:46] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -5753,15 +6464,16 @@ func file_wire_proto_init() {
 		return
 	}
 	file_wire_proto_msgTypes[8].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[26].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[56].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[30].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[60].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[76].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   72,
+			NumMessages:   82,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
