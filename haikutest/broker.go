@@ -100,12 +100,24 @@ func (b *Broker) Crash(id task.ID) error {
 // Await waits until a task has the status and returns it, with payload and result. The context limits the wait in real
 // time; its error says what the task is then.
 func (b *Broker) Await(ctx context.Context, id task.ID, status task.Status) (*task.Task, error) {
+	t, err := b.Until(ctx, id, func(t *task.Task) bool { return t.Status == status })
+	if err != nil {
+		err = fmt.Errorf("wait for status %s: %w", status, err)
+	}
+	return t, err
+}
+
+// Until is Await for anything else that can be seen of a task, such as its progress. is must not call the broker.
+func (b *Broker) Until(ctx context.Context, id task.ID, is func(*task.Task) bool) (*task.Task, error) {
 	for {
 		b.queue.mu.Lock()
 		t, changed := b.queue.tasks[id], b.queue.changed
+		if t != nil {
+			t = b.queue.show(t, true)
+		}
 		b.queue.mu.Unlock()
-		if t != nil && t.Status == status {
-			return t.Clone(), nil
+		if t != nil && is(t) {
+			return t, nil
 		}
 		select {
 		case <-changed:
@@ -113,7 +125,7 @@ func (b *Broker) Await(ctx context.Context, id task.ID, status task.Status) (*ta
 			if t == nil {
 				return nil, fmt.Errorf("%w: task %s: %w", task.ErrNotFound, id, context.Cause(ctx))
 			}
-			return nil, fmt.Errorf("task %s is %s, not %s: %w", id, t.Status, status, context.Cause(ctx))
+			return nil, fmt.Errorf("task %s is %s: %w", id, t.Phase(), context.Cause(ctx))
 		}
 	}
 }

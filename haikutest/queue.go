@@ -66,6 +66,11 @@ func (q *queue) settle() {
 	q.promote()
 	q.serve()
 	q.changes++
+	q.tell()
+}
+
+// tell wakes those who watch.
+func (q *queue) tell() {
 	close(q.changed)
 	q.changed = make(chan struct{})
 }

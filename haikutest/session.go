@@ -81,6 +81,7 @@ func (q *queue) Heartbeat(_ context.Context, h task.Heartbeat) (reply task.Heart
 		if !ref.Progress.IsZero() {
 			l.progress = ref.Progress
 		}
+		q.tell()
 		if t.CancelRequested {
 			reply.Cancelled = append(reply.Cancelled, ref.ID)
 		}
