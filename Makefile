@@ -3,7 +3,7 @@ SHELL := /bin/bash
 .DEFAULT_GOAL := help
 
 # The packages that compile no C: their race tests are quick.
-GO_SIDE := ./task/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
+GO_SIDE := ./task/... ./cron/... ./member/... ./wire/... ./client/... ./worker/... ./transport/... ./config/... ./cmd/haiku/...
 FUZZTIME ?= 10s
 SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.

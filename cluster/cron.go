@@ -31,10 +31,15 @@ func newAgenda() *agenda {
 }
 
 func (a *agenda) tell(name string) {
-	a.mu.Lock()
-	a.names[name] = struct{}{}
-	a.mu.Unlock()
+	a.keep(name)
 	poke(a.changed)
+}
+
+// keep is tell for the duty itself, which looks again when it has rested.
+func (a *agenda) keep(name string) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	a.names[name] = struct{}{}
 }
 
 func (a *agenda) take() map[string]struct{} {
@@ -140,10 +145,13 @@ func (l *leadership) cron(ctx context.Context) {
 
 // cronOnce takes note of what changed, fires what is due, and returns how long to rest.
 func (l *leadership) cronOnce(ctx context.Context, f *fires) (rest time.Duration, err error) {
-	for name := range l.agenda.take() {
+	changed := l.agenda.take()
+	for name := range changed {
 		s, err := fsm.ScheduleState(l.store, name)
 		if err != nil {
-			l.agenda.tell(name)
+			for name := range changed {
+				l.agenda.keep(name)
+			}
 			return 0, err
 		}
 		if s == nil {
@@ -174,7 +182,7 @@ func (l *leadership) cronOnce(ctx context.Context, f *fires) (rest time.Duration
 func (l *leadership) fireAll(ctx context.Context, names []string, now time.Time) (backlog, ok bool) {
 	defer func() {
 		for _, name := range names {
-			l.agenda.tell(name)
+			l.agenda.keep(name)
 		}
 	}()
 	if l.full() != nil {

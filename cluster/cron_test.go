@@ -218,3 +218,42 @@ func TestScheduleChanges(t *testing.T) {
 		}
 	}
 }
+
+// TestNothingFiresWhileDisksAreFull: what is due waits until there is space again.
+func TestNothingFiresWhileDisksAreFull(t *testing.T) {
+	c := startCluster(t, 1, func(cfg *Config) { cfg.DiskRefuseBelow = 1 << 60 })
+	n := c.leader()
+	l, err := n.leading()
+	if err != nil {
+		t.Fatal(err)
+	}
+	eventually(t, "the disk is found full", func() bool { return n.refusal() != nil })
+	set := &fsm.SetSchedule{Schedule: task.Schedule{Name: "s", Expression: "@every 1h", Anchor: epochOf(l), Next: epochOf(l), CatchUp: task.CatchUpOne, Task: task.Spec{Type: "t"}}}
+	if r, err := l.do(t.Context(), set); err != nil || r.Count != 1 {
+		t.Fatal(r, err)
+	}
+	for range 3 {
+		if _, ok := l.fireAll(t.Context(), []string{"s"}, l.clock.Now()); ok || c.schedule("s").Fired != 0 {
+			t.Fatal("it fired")
+		}
+	}
+	n.disks.mu.Lock()
+	n.disks.below, n.disks.low = 0, false
+	n.disks.mu.Unlock()
+	eventually(t, "it fires", func() bool { return c.schedule("s").Fired == 1 })
+}
+
+func epochOf(l *leadership) time.Time { return l.clock.Now().Truncate(time.Minute) }
+
+// TestAgendaRests: what the duty keeps for itself does not wake it, what others tell does, and all of it is read again.
+func TestAgendaRests(t *testing.T) {
+	a := newAgenda()
+	a.keep("a")
+	if len(a.changed) != 0 {
+		t.Error("the duty woke itself")
+	}
+	a.tell("b")
+	if len(a.changed) != 1 || len(a.take()) != 2 || len(a.take()) != 0 {
+		t.Error("what was told got lost")
+	}
+}

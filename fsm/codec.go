@@ -3,6 +3,7 @@ package fsm
 import (
 	"errors"
 	"fmt"
+	"math"
 	"time"
 
 	"google.golang.org/protobuf/proto"
@@ -234,4 +235,8 @@ func splitIDs(b []byte) ([]task.ID, error) {
 	return ids, nil
 }
 
-func micros(us int64) time.Duration { return time.Duration(us) * time.Microsecond }
+// micros reads microseconds. What no duration holds, and nobody writes, becomes the longest one, not any.
+func micros(us int64) time.Duration {
+	const limit = math.MaxInt64 / int64(time.Microsecond)
+	return time.Duration(max(-limit, min(us, limit))) * time.Microsecond
+}

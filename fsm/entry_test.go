@@ -3,6 +3,7 @@ package fsm
 import (
 	"encoding/binary"
 	"errors"
+	"math"
 	"testing"
 	"time"
 
@@ -142,6 +143,15 @@ func TestUnknownEntriesPanicAndChangeNothing(t *testing.T) {
 				t.Errorf("applied index is %d", got)
 			}
 		})
+	}
+}
+
+// TestForeignDurations: microseconds that no duration holds are read as one that is written and read again as itself.
+func TestForeignDurations(t *testing.T) {
+	for _, us := range []int64{math.MaxInt64, math.MinInt64, math.MaxInt64/1000 + 1, 0, -1, 1} {
+		if d := micros(us); d != micros(d.Microseconds()) || (d > 0) != (us > 0) || (d < 0) != (us < 0) {
+			t.Errorf("%d is read as %s, and that as %s", us, d, micros(d.Microseconds()))
+		}
 	}
 }
 

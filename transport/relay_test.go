@@ -80,6 +80,7 @@ func TestFollowerAnswersLocally(t *testing.T) {
 	p.call(wire.GetStats, &wirepb.StatsRequest{Stale: true}, new(wirepb.StatsReply))
 	p.call(wire.QueryStatus, &wirepb.QueryRequest{Stale: true, Ids: [][]byte{id[:]}}, new(wirepb.QueryReply))
 	p.call(wire.ListTasks, &wirepb.ListRequest{Stale: true}, new(wirepb.ListReply))
+	p.call(wire.Queues, &wirepb.QueuesRequest{Stale: true}, new(wirepb.QueuesReply))
 	var status wirepb.ClusterStatusReply
 	p.call(wire.ClusterStatus, new(wirepb.ClusterStatusRequest), &status)
 	if status.NodeName != "node-2" {

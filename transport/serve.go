@@ -58,6 +58,9 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 	case wire.GetStats:
 		var q wirepb.StatsRequest
 		return here(f, &q, &q.Stale)
+	case wire.Queues:
+		var q wirepb.QueuesRequest
+		return here(f, &q, &q.Stale)
 	}
 	return false, nil
 }

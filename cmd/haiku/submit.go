@@ -30,7 +30,6 @@ type submission struct {
 	id          string
 	dependsOn   []string
 	uniqueKey   string
-	file        string
 	wait        bool
 	waitTimeout time.Duration
 }
@@ -38,21 +37,8 @@ type submission struct {
 func (a *app) submitCommand() *cobra.Command {
 	s := &submission{}
 	cmd := &cobra.Command{
-		Use:   "submit TYPE | submit --file FILE",
-		Short: "Submit one task, or one a line of a file, and print the ids",
-		Long: "Submit one task, or one a line of a file, and print the ids.\n\n" +
-			"A line of the file is a JSON object with task_type and, where wanted, id, queue, payload (text),\n" +
-			"payload_base64 (bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes,\n" +
-			"timeout_seconds, retention (such as \"36h\"), dependencies, on_dependency_failure (cancel, ignore or block),\n" +
-			"headers ([{\"name\":..,\"value\":..}]) and unique_key.\n" +
-			"Lines with an id can be sent again without harm: the same id with the same content is the same task.",
-		Args: s.check,
-		RunE: func(cmd *cobra.Command, args []string) error {
-			if s.file != "" {
-				return a.submitFile(cmd, s)
-			}
-			return a.submitOne(cmd, s, args[0])
-		},
+		Use: "submit TYPE", Short: "Submit one task and print its id", Args: s.check,
+		RunE: func(cmd *cobra.Command, args []string) error { return a.submitOne(cmd, s, args[0]) },
 	}
 	s.addFlags(cmd.Flags())
 	return cmd
@@ -60,8 +46,8 @@ func (a *app) submitCommand() *cobra.Command {
 
 // check refuses arguments and flags that exclude each other.
 func (s *submission) check(cmd *cobra.Command, args []string) error {
-	if len(args) > 1 || (len(args) == 0) == (s.file == "") {
-		return errors.New("task submit wants either TYPE or --file FILE")
+	if len(args) != 1 {
+		return errors.New("task submit wants one TYPE; task submit-many submits a file of tasks")
 	}
 	var given []string
 	for _, name := range [...]string{
@@ -73,8 +59,6 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 		}
 	}
 	switch {
-	case s.file != "" && len(given) > 0:
-		return fmt.Errorf("with --file the lines say it all: %s has no place", given[0])
 	case slices.Contains(given, "--payload") && slices.Contains(given, "--payload-file"):
 		return errors.New("--payload and --payload-file exclude each other")
 	case slices.Contains(given, "--in") && slices.Contains(given, "--at"):
@@ -96,7 +80,6 @@ func (s *submission) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
 	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
 	flags.StringVar(&s.uniqueKey, "unique-key", "", "key kept with the task")
-	flags.StringVar(&s.file, "file", "", "file with one task a line as JSON; - for standard input")
 	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended, and show it; exit code 8 if it failed")
 	flags.DurationVar(&s.waitTimeout, "wait-timeout", 0, "with --wait, how long at most; 0 for no limit")
 }

@@ -18,7 +18,7 @@ import (
 
 func (a *app) taskCommand() *cobra.Command {
 	return a.group("task", "Submit, show, wait for and change tasks",
-		a.submitCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand(),
+		a.submitCommand(), a.submitManyCommand(), a.getCommand(), a.listCommand(), a.waitCommand(), a.cancelCommand(),
 		a.retryCommand(), a.deleteCommand())
 }
 

@@ -2,6 +2,7 @@ package main
 
 import (
 	"errors"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -9,9 +10,15 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
+// readLine reads a line as submit-many does, with the id of its place if it has none.
+func readLine(line []byte) (task.Spec, error) {
+	f := newTaskFile(time.Now())
+	return f.spec(1, line)
+}
+
 func TestParseSpec(t *testing.T) {
 	id, parent := task.NewID(), task.NewID()
-	spec, err := parseSpec([]byte(`{"id":"` + id.String() + `","task_type":"resize","queue":"q","payload":"text","priority":255,
+	spec, err := readLine([]byte(`{"id":"` + id.String() + `","task_type":"resize","queue":"q","payload":"text","priority":255,
 		"delay":"90s","max_retries":0,"max_crashes":2,"timeout_seconds":7,"dependencies":["` + parent.String() + `"],
 		"on_dependency_failure":"ignore","headers":[{"name":"trace","value":"1"}],"unique_key":"k"}`))
 	if err != nil {
@@ -23,7 +30,7 @@ func TestParseSpec(t *testing.T) {
 		len(spec.Headers) != 1 || spec.Headers[0].Value != "1" || spec.UniqueKey != "k" {
 		t.Errorf("read as %+v", spec)
 	}
-	spec, err = parseSpec([]byte(`{"task_type":"t","payload_base64":"AAEC","scheduled_at":"2030-01-02T03:04:05Z"}`))
+	spec, err = readLine([]byte(`{"task_type":"t","payload_base64":"AAEC","scheduled_at":"2030-01-02T03:04:05Z"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -53,7 +60,7 @@ func TestParseSpecRefuses(t *testing.T) {
 		"long payload":       `{"task_type":"t","payload":"` + strings.Repeat("x", task.MaxPayload+1) + `"}`,
 	} {
 		t.Run(name, func(t *testing.T) {
-			_, err := parseSpec([]byte(line))
+			_, err := readLine([]byte(line))
 			if !errors.Is(err, task.ErrInvalid) && !errors.Is(err, task.ErrTooLarge) {
 				t.Errorf("got %v", err)
 			}
@@ -61,5 +68,21 @@ func TestParseSpecRefuses(t *testing.T) {
 				t.Errorf("exit code %d, want %d", exitCode(err), exitUsage)
 			}
 		})
+	}
+}
+
+// TestLineIDs: a line has the same id in every run of one state file, and ids are in the order of lines.
+func TestLineIDs(t *testing.T) {
+	f, other := newTaskFile(time.Now()), newTaskFile(time.Now())
+	last := task.ID{}
+	for _, line := range []int{1, 2, 3, 1<<20 - 1, 1 << 20, 1<<20 + 1, 1 << 30} {
+		id := f.id(line)
+		if err := id.Validate(); err != nil || !id.Time().Equal(f.Begun) {
+			t.Errorf("line %d: %s of %s, %v", line, id, id.Time(), err)
+		}
+		if id != f.id(line) || id == other.id(line) || slices.Compare(id[:], last[:]) <= 0 {
+			t.Errorf("line %d: %s after %s, the other run has %s", line, id, last, other.id(line))
+		}
+		last = id
 	}
 }

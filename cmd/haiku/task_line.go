@@ -1,0 +1,72 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"fmt"
+	"time"
+
+	"github.com/haiku-queue/haiku/task"
+)
+
+// specLine is one task as a line of a file. Its names are those of a task's JSON, except payload, which is text here, and
+// name and after, which are local to the file.
+type specLine struct {
+	Name                string                `json:"name"`
+	After               []string              `json:"after"`
+	ID                  task.ID               `json:"id"`
+	Type                string                `json:"task_type"`
+	Queue               string                `json:"queue"`
+	Payload             string                `json:"payload"`
+	PayloadBase64       []byte                `json:"payload_base64"`
+	Priority            *task.Priority        `json:"priority"`
+	Delay               string                `json:"delay"`
+	Retention           string                `json:"retention"`
+	ScheduledAt         time.Time             `json:"scheduled_at"`
+	MaxRetries          *uint32               `json:"max_retries"`
+	MaxCrashes          *uint32               `json:"max_crashes"`
+	TimeoutSeconds      uint64                `json:"timeout_seconds"`
+	Dependencies        []task.ID             `json:"dependencies"`
+	OnDependencyFailure task.DependencyPolicy `json:"on_dependency_failure"`
+	Headers             []task.Header         `json:"headers"`
+	UniqueKey           string                `json:"unique_key"`
+}
+
+// parseLine reads one line. A key that is not in specLine is refused, so that nothing is left out in silence. The spec
+// is without what after says; it has no id if the line has none.
+func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(line))
+	decoder.DisallowUnknownFields()
+	if err := decoder.Decode(&l); err != nil {
+		return l, spec, fmt.Errorf("%w: %w", task.ErrInvalid, err)
+	}
+	if decoder.More() {
+		return l, spec, fmt.Errorf("%w: more than one JSON value", task.ErrInvalid)
+	}
+	spec = task.Spec{
+		ID: l.ID, Type: l.Type, Queue: l.Queue, Payload: []byte(l.Payload), Priority: l.Priority, ScheduledAt: l.ScheduledAt,
+		MaxRetries: l.MaxRetries, MaxCrashes: l.MaxCrashes, TimeoutSeconds: l.TimeoutSeconds, Dependencies: l.Dependencies,
+		OnDependencyFailure: l.OnDependencyFailure, Headers: l.Headers, UniqueKey: l.UniqueKey,
+	}
+	if l.PayloadBase64 != nil {
+		if l.Payload != "" {
+			return l, spec, fmt.Errorf("%w: payload and payload_base64 exclude each other", task.ErrInvalid)
+		}
+		spec.Payload = l.PayloadBase64
+	}
+	if l.Delay != "" {
+		delay, err := time.ParseDuration(l.Delay)
+		if err != nil {
+			return l, spec, fmt.Errorf("%w: delay %q is not a duration such as 90s", task.ErrInvalid, l.Delay)
+		}
+		spec.Delay = delay
+	}
+	if l.Retention != "" {
+		retention, err := time.ParseDuration(l.Retention)
+		if err != nil {
+			return l, spec, fmt.Errorf("%w: retention %q is not a duration such as 36h", task.ErrInvalid, l.Retention)
+		}
+		spec.Retention = retention
+	}
+	return l, spec, nil
+}
