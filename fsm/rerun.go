@@ -57,7 +57,8 @@ func (m *machine) retryOne(id task.ID) (task.Receipt, error) {
 }
 
 // revive makes a task pending that has ended or waits for its retry, if what it depends on allows that: one that had not
-// run because it waited for others waits for those that have not completed now. t is not put here.
+// run because it waited for others waits for those that have not completed now. It is the one place where a task comes back
+// from its end: what it held until then it has to take here again. t is not put here.
 func (m *machine) revive(t *task.Task) (refused, err error) {
 	if t.WaitingFor > 0 {
 		waiting, dead, err := m.awaited(t)
