@@ -38,12 +38,13 @@ type drive struct {
 	wide bool // some parents have more children than one command may touch
 }
 
-
 // TestModel: an FSM and a model of the queue agree in every reply, every task and every count after each command.
 func TestModel(t *testing.T) { checkModel(t, damage.Rounds(10, 600), 200, false) }
 
 // TestModelWithManyDependants: so do they where the dependants of a task are told in steps, once these are done.
-func TestModelWithManyDependants(t *testing.T) { checkModel(t, damage.Rounds(3, 10), damage.Rounds(60, 200), true) }
+func TestModelWithManyDependants(t *testing.T) {
+	checkModel(t, damage.Rounds(3, 10), damage.Rounds(60, 200), true)
+}
 
 func checkModel(t *testing.T, runs, length int, wide bool) {
 	f := flag.Lookup("rapid.checks")
