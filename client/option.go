@@ -50,11 +50,35 @@ func Header(name, value string) Option {
 	return func(s *task.Spec) { s.Headers = append(s.Headers, task.Header{Name: name, Value: value}) }
 }
 
-// UniqueKey sets the task's unique key.
-func UniqueKey(key string) Option { return func(s *task.Spec) { s.UniqueKey = key } }
+// UniqueKey is Unique until the task has ended: a submit whose key another task holds gets that task.
+func UniqueKey(key string) Option { return Unique(key, task.UniqueUntilDone) }
 
-// ExpiresAt is the moment by which the task has to have been started.
+// Unique gives the task a key that at most one task of its queue and type holds, for as long as the scope says. The
+// policy says what becomes of the submit if another task holds it; task.ConflictReturn by default. For a fixed time see
+// UniqueFor.
+func Unique(key string, scope task.UniqueScope, policy ...task.ConflictPolicy) Option {
+	return func(s *task.Spec) {
+		s.UniqueKey, s.UniqueScope, s.UniqueTTL = key, scope, 0
+		for _, p := range policy {
+			s.OnConflict = p
+		}
+	}
+}
+
+// UniqueFor is Unique for a time from the submit, whatever becomes of the task.
+func UniqueFor(key string, ttl time.Duration, policy ...task.ConflictPolicy) Option {
+	unique := Unique(key, task.UniqueTTL, policy...)
+	return func(s *task.Spec) {
+		unique(s)
+		s.UniqueTTL = ttl
+	}
+}
+
+// ExpiresAt is the moment by which the task has to have been started; else it becomes a dead letter.
 func ExpiresAt(t time.Time) Option { return func(s *task.Spec) { s.ExpiresAt = t } }
+
+// ExpiresIn is ExpiresAt as a time from when the leader gets the task, so that clocks need not agree.
+func ExpiresIn(d time.Duration) Option { return func(s *task.Spec) { s.ExpiresIn = d } }
 
 // Retention says how long the task is kept after its end.
 func Retention(d time.Duration) Option { return func(s *task.Spec) { s.Retention = d } }

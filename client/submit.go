@@ -12,7 +12,8 @@ import (
 // maxChunk bounds the bytes of one frame of many items; a larger item goes alone.
 const maxChunk = 2 << 20
 
-// Submit submits one task. The receipt holds its id, fresh unless the option ID gave one. The error is also what the
+// Submit submits one task. The receipt holds its id, fresh unless the option ID gave one; with Existing it is that of the
+// task which holds the unique key. The error is also what the
 // broker said of the task: task.ErrInvalid, task.ErrConflict and so on. After one that wraps task.ErrUnknownOutcome the
 // task may exist; submitting it again with the receipt's id settles it.
 func (c *Client) Submit(ctx context.Context, typ string, payload []byte, opts ...Option) (task.Receipt, error) {

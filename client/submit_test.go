@@ -2,6 +2,7 @@ package client
 
 import (
 	"errors"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -24,14 +25,14 @@ func TestOptions(t *testing.T) {
 		MaxCrashes:     &crashes,
 		TimeoutSeconds: 2, Dependencies: []task.ID{parent}, OnDependencyFailure: task.PolicyBlock,
 		Headers: []task.Header{{Name: "a", Value: "1"}, {Name: "b", Value: "2"}}, UniqueKey: "u",
-		ExpiresAt: at.Add(time.Hour),
+		UniqueScope: task.UniqueTTL, UniqueTTL: time.Minute, OnConflict: task.ConflictReject, ExpiresAt: at.Add(time.Hour),
 		Retention: time.Minute, Backoff: task.Backoff{Initial: time.Second},
 	}
 	done := later(func() error {
 		_, err := c.Submit(within(t), "t", []byte("p"), ID(id), Queue("q"), Priority(9), At(at), MaxRetries(0), MaxCrashes(2),
 			Timeout(1100*time.Millisecond), DependsOn(parent), OnDependencyFailure(task.PolicyBlock), Header("a", "1"),
 			Header("b", "2"),
-			UniqueKey("u"), ExpiresAt(at.Add(time.Hour)), Retention(time.Minute), Backoff(task.Backoff{Initial: time.Second}))
+			UniqueFor("u", time.Minute, task.ConflictReject), ExpiresAt(at.Add(time.Hour)), Retention(time.Minute), Backoff(task.Backoff{Initial: time.Second}))
 		return err
 	})
 	r := n.Next(wire.SubmitTask)
@@ -48,7 +49,34 @@ func TestOptions(t *testing.T) {
 	}
 	r.Accept(false)
 	mustBe(t, <-done, nil)
-	_, err := c.Submit(within(t), "t", nil, Delay(time.Second), At(at)) // is not sent
+	done = later(func() error {
+		receipt, err := c.Submit(within(t), "t", nil, UniqueKey("u"), ExpiresIn(time.Second))
+		if receipt.ID != parent || !receipt.Existing {
+			t.Errorf("receipt %+v", receipt)
+		}
+		return err
+	})
+	r = n.Next(wire.SubmitTask)
+	if s := r.Submitted()[0]; s.UniqueKey != "u" || s.UniqueScope != task.UniqueUntilDone || s.ExpiresIn != time.Second {
+		t.Errorf("got %+v", s)
+	}
+	r.Ack(&wirepb.SubmitReply{Receipts: wire.ReceiptsToPB([]task.Receipt{{ID: parent, Existing: true}})})
+	mustBe(t, <-done, nil)
+	done = later(func() error {
+		_, err := c.Submit(within(t), "t", nil, Unique("u", task.UniquePending, task.ConflictReplace))
+		return err
+	})
+	r = n.Next(wire.SubmitTask)
+	if s := r.Submitted()[0]; s.UniqueScope != task.UniquePending || s.OnConflict != task.ConflictReplace {
+		t.Errorf("got %+v", s)
+	}
+	r.Ack(&wirepb.SubmitReply{Receipts: wire.ReceiptsToPB([]task.Receipt{{ID: parent, Err: task.ErrUniqueConflict}})})
+	mustBe(t, <-done, task.ErrUniqueConflict)
+	_, err := c.Submit(within(t), "t", nil, Unique("", task.UniquePending)) // is not sent
+	mustBe(t, err, task.ErrInvalid)
+	_, err = c.Submit(within(t), "t", nil, UniqueKey(strings.Repeat("k", 1<<20)))
+	mustBe(t, err, task.ErrTooLarge)
+	_, err = c.Submit(within(t), "t", nil, Delay(time.Second), At(at))
 	mustBe(t, err, task.ErrInvalid)
 	n.None(wire.SubmitTask)
 }

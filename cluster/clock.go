@@ -38,3 +38,10 @@ func (c *clock) Now() time.Time {
 	c.last, c.reading = next.UTC(), now
 	return c.last.Truncate(time.Microsecond)
 }
+
+func later(a, b time.Time) time.Time {
+	if a.After(b) {
+		return a
+	}
+	return b
+}

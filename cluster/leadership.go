@@ -27,6 +27,7 @@ type leadership struct {
 	leases     *leases
 	sessions   *sessions
 	due        *alarm        // a task is due sooner than the promoter knows
+	expiry     *alarm        // a task expires sooner than is known
 	work       chan struct{} // a command left work for a step
 	operations chan struct{} // an operation was started
 	agenda     *agenda       // schedules that changed
@@ -48,7 +49,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	}
 	l := &leadership{
 		term: n.raft.CurrentTerm(), store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
-		sessions: n.sessions, due: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
+		sessions: n.sessions, due: newAlarm(), expiry: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
 		agenda: newAgenda(), full: n.refusal, operations: make(chan struct{}, 1),
 	}
 	replicated, err := n.store.Time()
@@ -71,7 +72,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	l.ctx, l.cancel = context.WithCancel(ctx)
 	l.proposer = newProposer(n.raft, l.term, l.clock, l.attach)
 	l.verifier = newVerifier(l.ctx, n, l.term)
-	for _, duty := range []func(context.Context){l.sweep, l.promote, l.step, l.reap, l.pace, l.cron, l.operate} {
+	for _, duty := range []func(context.Context){l.sweep, l.promote, l.expire, l.step, l.reap, l.pace, l.cron, l.operate} {
 		l.duties.Go(func() { duty(l.ctx) })
 	}
 	return l, nil
@@ -146,6 +147,9 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 			if c.Ended[i].Kind == task.TimedOut {
 				l.due.tell(l.clock.Now().Add(c.Ended[i].Delay))
 			}
+			if c.Ended[i].Kind == task.LeaseUnheard {
+				l.expiry.tell(l.clock.Now()) // it was never started and may expire after all
+			}
 		}
 	case *fsm.Requeue:
 		for _, moved := range r.Moved {
@@ -163,6 +167,7 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 		l.agenda.tell(c.Name)
 	case *fsm.Fire:
 		l.agenda.tell(c.Name)
+		l.expiry.tell(l.clock.Now()) // its task may expire
 	case *fsm.StartOperation:
 		poke(l.operations)
 	case *fsm.StepOperation:
@@ -178,14 +183,15 @@ func (l *leadership) observe(c fsm.Command, r *fsm.Result) {
 	}
 }
 
-// expectRearmed has the promoter look for tasks that wait again, for they may be scheduled.
+// expectRearmed has the duties look for tasks that wait again, for they may be scheduled, and may expire.
 func (l *leadership) expectRearmed(r *fsm.Result) {
 	if r.Count > 0 {
 		l.due.tell(l.clock.Now())
+		l.expiry.tell(l.clock.Now())
 	}
 }
 
-// expect tells the promoter of the tasks that a submit scheduled for later.
+// expect tells the duties of the tasks that a submit scheduled for later, and of those that expire.
 func (l *leadership) expect(specs []task.Spec) {
 	for i := range specs {
 		switch s := &specs[i]; {
@@ -193,6 +199,12 @@ func (l *leadership) expect(specs []task.Spec) {
 			l.due.tell(l.clock.Now().Add(s.Delay))
 		case !s.ScheduledAt.IsZero():
 			l.due.tell(s.ScheduledAt)
+		}
+		switch s := &specs[i]; {
+		case s.ExpiresIn > 0:
+			l.expiry.tell(l.clock.Now().Add(s.ExpiresIn))
+		case !s.ExpiresAt.IsZero():
+			l.expiry.tell(s.ExpiresAt)
 		}
 	}
 }

@@ -6,15 +6,23 @@ import (
 )
 
 // claim leases the first ready tasks of the pairs that the request names and that are open, in their order over all those
-// pairs.
+// pairs. Tasks that have expired meanwhile are ended instead.
 func (m *machine) claim(c *Claim) (Result, error) {
+	r, err := m.lend(c)
+	if err != nil {
+		return r, err
+	}
+	return m.settled(r, len(r.Tasks)+r.Count)
+}
+
+func (m *machine) lend(c *Claim) (Result, error) {
 	var r Result
 	if paused, err := m.dispatchPaused(); err != nil || paused {
 		return r, err
 	}
 	pairs := m.pairs(c)
 	size := 0
-	for len(r.Tasks) < c.Max {
+	for len(r.Tasks) < c.Max && len(r.Tasks)+r.Count < task.MaxTouch {
 		if pairs = m.open(pairs); len(pairs) == 0 {
 			return r, nil
 		}
@@ -25,6 +33,11 @@ func (m *machine) claim(c *Claim) (Result, error) {
 		t, err := m.batch.Task(id)
 		if err != nil {
 			return r, err
+		}
+		if t.Overdue(m.now) {
+			m.endOverdue(t)
+			r.Count++
+			continue
 		}
 		if size += weight(t); size > task.MaxClaimBytes && len(r.Tasks) > 0 {
 			return r, nil

@@ -82,6 +82,8 @@ func commandToPB(c Command) (message, error) {
 		return &commandpb.RemoveSchedule{Name: c.Name}, nil
 	case *Fire:
 		return fireToPB(c), nil
+	case *Expire:
+		return &commandpb.Expire{Max: uint32(c.Max)}, nil
 	}
 	return bulkToPB(c)
 }
@@ -144,6 +146,8 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		})
 	case KindFire:
 		return decode(body, &commandpb.Fire{}, fireFromPB)
+	case KindExpire:
+		return decode(body, &commandpb.Expire{}, func(m *commandpb.Expire) (Command, error) { return &Expire{Max: int(m.Max)}, nil })
 	}
 	return bulkFromPB(kind, body)
 }

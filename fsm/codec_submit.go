@@ -27,6 +27,8 @@ func specToPB(s *task.Spec, hash []byte) *commandpb.Spec {
 		UniqueKey: s.UniqueKey, ExpiresAtUs: timeToMicros(s.ExpiresAt), RetentionUs: s.Retention.Microseconds(),
 		BackoffInitialUs: s.Backoff.Initial.Microseconds(), BackoffFactorPercent: s.Backoff.FactorPercent,
 		BackoffMaxUs: s.Backoff.Max.Microseconds(), BackoffJitterPercent: s.Backoff.JitterPercent, Hash: hash,
+		UniqueScope: uint32(s.UniqueScope), UniqueTtlUs: s.UniqueTTL.Microseconds(), OnConflict: uint32(s.OnConflict),
+		ExpiresInUs: s.ExpiresIn.Microseconds(),
 	}
 	if s.Priority != nil {
 		p := uint32(*s.Priority)
@@ -76,6 +78,8 @@ func specFromPB(m *commandpb.Spec, s *task.Spec) error {
 			Initial: micros(m.BackoffInitialUs), FactorPercent: m.BackoffFactorPercent,
 			Max: micros(m.BackoffMaxUs), JitterPercent: m.BackoffJitterPercent,
 		},
+		UniqueScope: task.UniqueScope(m.UniqueScope), UniqueTTL: micros(m.UniqueTtlUs), OnConflict: task.ConflictPolicy(m.OnConflict),
+		ExpiresIn: micros(m.ExpiresInUs),
 	}
 	if m.Priority != nil {
 		p := task.Priority(*m.Priority)

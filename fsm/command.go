@@ -33,6 +33,7 @@ const (
 	KindStartOperation Kind = 31
 	KindStepOperation  Kind = 32
 	KindEndOperation   Kind = 33
+	KindExpire         Kind = 34
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
@@ -154,6 +155,9 @@ type StepOperation struct {
 // EndOperation cancels a running operation; what it has changed stays.
 type EndOperation struct{ ID task.ID }
 
+// Expire ends up to Max tasks that were not started before their ExpiresAt. Only the leader makes it.
+type Expire struct{ Max int }
+
 // Kind and its siblings name the commands' numbers.
 func (*Submit) Kind() Kind         { return KindSubmit }
 func (*Claim) Kind() Kind          { return KindClaim }
@@ -176,3 +180,4 @@ func (*Delete) Kind() Kind         { return KindDelete }
 func (*StartOperation) Kind() Kind { return KindStartOperation }
 func (*StepOperation) Kind() Kind  { return KindStepOperation }
 func (*EndOperation) Kind() Kind   { return KindEndOperation }
+func (*Expire) Kind() Kind         { return KindExpire }

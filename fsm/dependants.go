@@ -38,12 +38,17 @@ const (
 )
 
 // put writes a task. One that has ended is given the time at which it is to be deleted, and noted, for it may have
-// dependants; one that has not, or no longer, has none.
+// dependants; one that has not, or no longer, has none. Its unique key is free from when the scope says so, and a task
+// that holds one is kept.
 func (m *machine) put(t *task.Task) {
+	t.UniqueHeld = t.UniqueHeld && t.MayHoldKey()
 	t.DeleteAt = time.Time{}
 	if t.Status.IsTerminal() {
 		if keep := m.retentions.keep(t); keep != task.KeepForever {
 			t.DeleteAt = m.now.Add(keep)
+			if t.UniqueHeld && t.DeleteAt.Before(t.UniqueUntil) {
+				t.DeleteAt = t.UniqueUntil
+			}
 		}
 	}
 	m.batch.Put(t)
@@ -72,7 +77,7 @@ func (m *machine) resolve(t *task.Task, parent task.Status) {
 // settled tells the dependants of what the command ended. With those that it has touched so far it touches at most
 // task.MaxTouch tasks; what is left stays as work items, and the Result says so.
 func (m *machine) settled(r Result, touched int) (Result, error) {
-	err := m.drain(task.MaxTouch-touched, &r)
+	err := m.drain(max(0, task.MaxTouch-touched-m.displaced), &r)
 	return r, err
 }
 

@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -116,6 +117,9 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 	case n < 17:
 		return &Cancel{IDs: []task.ID{pick(), pick()}}
 	case n < 18:
+		if rng.IntN(2) == 0 {
+			return &Expire{Max: 1 + rng.IntN(20)}
+		}
 		return &Promote{Max: 1 + rng.IntN(20)}
 	case n < 19:
 		return &Step{}
@@ -235,6 +239,7 @@ func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command
 			}
 			s.OnDependencyFailure = task.DependencyPolicy(rng.IntN(3))
 		}
+		randomUnique(rng, &s)
 		if rng.IntN(10) == 0 && len(*known) > 0 {
 			s = task.Spec{ID: pick(), Type: "a"}
 		}
@@ -242,6 +247,26 @@ func randomSubmit(rng *rand.Rand, known *[]task.ID, pick func() task.ID) Command
 		c.Specs, c.Hashes = append(c.Specs, s), append(c.Hashes, s.ContentHash())
 	}
 	return c
+}
+
+// randomUnique gives half of the tasks one of few keys, and a third little time to be started.
+func randomUnique(rng *rand.Rand, s *task.Spec) {
+	if rng.IntN(3) == 0 {
+		s.ExpiresIn = s.Delay + time.Duration(1+rng.IntN(10000))*time.Millisecond
+	}
+	if rng.IntN(2) == 0 {
+		return
+	}
+	s.UniqueKey, s.UniqueScope = string(rune('a'+rng.IntN(3))), task.UniqueScope(rng.IntN(4))
+	if s.UniqueScope == task.UniqueTTL {
+		s.UniqueTTL = time.Duration(1+rng.IntN(20000)) * time.Millisecond
+	}
+	if s.OnConflict = task.ConflictPolicy(rng.IntN(4)); s.OnConflict == task.ConflictDebounce {
+		s.Delay = time.Second + s.Delay
+	}
+	if s.OnConflict >= task.ConflictReplace {
+		s.Dependencies = nil
+	}
 }
 
 func has(ids []task.ID, id task.ID) bool {
@@ -329,6 +354,29 @@ func TestAnyCutGivesTheSameState(t *testing.T) {
 				t.Fatalf("seed %d: %v", seed, err)
 			}
 		}
+	}
+}
+
+// TestHistoriesMeetConflicts: the random logs of this file have unique keys that collide, in all ways.
+func TestHistoriesMeetConflicts(t *testing.T) {
+	existing, repeated, refused := 0, 0, 0
+	for _, r := range makeHistory(t, 1, 300).results {
+		results, _ := r.([]Result)
+		for i := range results {
+			for _, receipt := range results[i].Receipts {
+				switch {
+				case errors.Is(receipt.Err, task.ErrUniqueConflict):
+					refused++
+				case receipt.Existing:
+					existing++
+				case receipt.Duplicate:
+					repeated++
+				}
+			}
+		}
+	}
+	if existing < 20 || refused < 20 || repeated < 5 {
+		t.Errorf("%d existing, %d refused, %d repeated", existing, refused, repeated)
 	}
 }
 

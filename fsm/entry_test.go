@@ -22,7 +22,7 @@ func allCommands() []Command {
 		&Submit{Specs: []task.Spec{{
 			ID: id, Type: "t", Queue: "q", Payload: []byte("p"), Priority: &priority, Delay: time.Second, MaxRetries: &retries, MaxCrashes: &retries,
 			TimeoutSeconds: 5, Dependencies: []task.ID{{9}, {8}}, OnDependencyFailure: task.PolicyBlock,
-			Headers: []task.Header{{Name: "a", Value: "b"}}, UniqueKey: "u", ExpiresAt: epoch, Retention: time.Hour,
+			Headers: []task.Header{{Name: "a", Value: "b"}}, UniqueKey: "u", UniqueScope: task.UniqueTTL, UniqueTTL: time.Minute, OnConflict: task.ConflictDebounce, ExpiresAt: epoch, ExpiresIn: time.Hour, Retention: time.Hour,
 			Backoff: task.Backoff{Initial: time.Second, FactorPercent: 150, Max: time.Minute, JitterPercent: 5},
 		}, {ID: id, Type: "t", ScheduledAt: epoch}}, Hashes: [][16]byte{{1}, {2}}, Atomic: true, DedupWindow: time.Hour},
 		&Claim{Session: task.SessionID{1}, WorkerID: "w", Queues: []string{"q"}, Types: []string{"t"}, Max: 3, Lease: time.Minute},
@@ -65,6 +65,7 @@ func allCommands() []Command {
 		}}},
 		&StepOperation{ID: id, Action: task.ActionCancel, From: task.ID{3}, To: task.ID{4}, IDs: []task.ID{{4}}, Examined: 8, Last: true, DedupWindow: time.Hour},
 		&EndOperation{ID: id},
+		&Expire{Max: 9},
 	}
 }
 

@@ -150,8 +150,9 @@ func (m *machine) setBucket(name store.Pair, b bucket) {
 	m.gate.mu.Unlock()
 }
 
-// full says why the queue of a new task takes none, or nil if it does: first of all that it never will.
-func (m *machine) full(t *task.Task) (why error) {
+// full says why the queue of a new task takes none, or nil if it does: first of all that it never will; or why it does
+// not take its payload instead of that of a waiting one.
+func (m *machine) full(t, instead *task.Task) (why error) {
 	if len(m.gate.settings) == 0 || t.Status != task.Pending {
 		return nil
 	}
@@ -161,11 +162,14 @@ func (m *machine) full(t *task.Task) (why error) {
 			continue
 		}
 		u := m.batch.Occupancy(name)
+		if instead != nil {
+			u.Bytes -= int64(instead.PayloadSize)
+		}
 		switch {
 		case s.Bytes > 0 && uint64(t.PayloadSize) > s.Bytes:
 			return fmt.Errorf("%w: payload has %d bytes, %s may hold %d", task.ErrTooLarge, t.PayloadSize, describe(s), s.Bytes)
 		case why != nil:
-		case s.Depth > 0 && u.Waiting >= int64(s.Depth):
+		case s.Depth > 0 && instead == nil && u.Waiting >= int64(s.Depth):
 			why = queueFull("%w: %d tasks wait in %s, which may hold %d", u.Waiting, s, s.Depth)
 		case s.Bytes > 0 && u.Bytes+int64(t.PayloadSize) > int64(s.Bytes):
 			why = queueFull("%w: tasks with %d bytes wait in %s, which may hold %d", u.Bytes, s, s.Bytes)

@@ -20,6 +20,8 @@ type machine struct {
 	recounted  int       // dependencies looked up for tasks that wait for them, in the command at hand
 	done       []task.ID // tasks that ended in any command so far; some of refused commands may be among them
 
+	displaced int // tasks that the command at hand took their unique keys from
+
 	dispatch dispatch // what the state says, once asked for
 }
 
@@ -42,7 +44,7 @@ func (m *machine) applyLog(l *raft.Log) (results []Result, mark bool, err error)
 	m.advance(entry.Time)
 	for i, c := range entry.Commands {
 		savepoint := m.batch.Savepoint()
-		m.ended, m.recounted = m.ended[:0], 0
+		m.ended, m.recounted, m.displaced = m.ended[:0], 0, 0
 		if results[i], err = m.apply(c); err != nil {
 			return nil, false, err
 		}
@@ -89,6 +91,8 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.found(c)
 	case *Requeue:
 		return m.requeue(c)
+	case *Expire:
+		return m.expire(c)
 	case *Mark:
 		return Result{}, nil
 	case *SetDispatch:

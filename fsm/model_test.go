@@ -308,6 +308,12 @@ func (m *model) revoke(e *Ended) bool {
 	default:
 		if e.Kind == task.LeaseUnheard {
 			t.attempt--
+			t.started = time.Time{} // it never reached a worker; the last attempt that did counts
+			for _, a := range t.history {
+				if a.Outcome != task.LeaseUnheard {
+					t.started = a.StartedAt
+				}
+			}
 		}
 		m.wait(t)
 	}

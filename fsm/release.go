@@ -47,6 +47,7 @@ func (m *machine) revoke(t *task.Task, e *Ended) {
 	default:
 		if e.Kind == task.LeaseUnheard {
 			t.Attempt--
+			t.ForgetStart()
 		}
 		m.free(t)
 	}

@@ -58,7 +58,8 @@ func (m *machine) retryOne(id task.ID) (task.Receipt, error) {
 
 // revive makes a task pending that has ended or waits for its retry, if what it depends on allows that: one that had not
 // run because it waited for others waits for those that have not completed now. It is the one place where a task comes back
-// from its end: what it held until then it has to take here again. t is not put here.
+// from its end: what it held until then it has to take here again, and it is refused if another task holds its unique key
+// meanwhile. t is not put here.
 func (m *machine) revive(t *task.Task) (refused, err error) {
 	if t.WaitingFor > 0 {
 		waiting, dead, err := m.awaited(t)
@@ -69,6 +70,13 @@ func (m *machine) revive(t *task.Task) (refused, err error) {
 			return fmt.Errorf("%w: task %s depends on %s, which ended without success; retry that one", task.ErrTransition, t.ID, *dead), nil
 		}
 		t.WaitingFor = waiting
+	}
+	holder, err := m.acquire(t)
+	if err != nil {
+		return nil, err
+	}
+	if holder != nil {
+		return fmt.Errorf("%w: task %s", task.ErrUniqueConflict, holder.ID), nil
 	}
 	m.move(t, task.EventRetry)
 	t.Reason, t.Recount = "", true

@@ -16,8 +16,8 @@ type Result struct {
 	Receipts []task.Receipt // Submit, Finish, Cancel, Retry, Delete: one an item; Fire: one if it submits; StepOperation: one a task that it meant to change
 	Tasks    []*task.Task   // Claim: the tasks leased, payload only where it is small or new; to be read, not changed
 	Moved    []Lease        // Requeue: the leases ended, in the order of tasks
-	Count    int            // Promote, Step, Requeue, Reap: tasks touched; SetSchedule: 1 if it took effect; others: dependants that were told
-	More     bool           // work is left for a Step (or, from Promote, Requeue and Reap, for another of them)
+	Count    int            // Promote, Step, Requeue, Reap, Expire: tasks touched; SetSchedule: 1 if it took effect; Claim: tasks that expired; others: dependants that were told
+	More     bool           // work is left for a Step (or, from Promote, Requeue, Reap and Expire, for another of them)
 	Index    uint64         // Mark: where it stands in the log
 }
 
@@ -30,7 +30,7 @@ type Lease struct {
 // refusals numbers the errors that a Result can carry, for the log hash. Only ever append.
 var refusals = [...]error{
 	task.ErrInvalid, task.ErrTooLarge, task.ErrNotFound, task.ErrConflict, task.ErrIDExpired, task.ErrUnknownDependency,
-	task.ErrAborted, task.ErrStaleLease, task.ErrTransition, task.ErrNotLeader, task.ErrQueueFull,
+	task.ErrAborted, task.ErrStaleLease, task.ErrTransition, task.ErrNotLeader, task.ErrQueueFull, task.ErrUniqueConflict,
 }
 
 func refusalNumber(err error) byte {
@@ -69,7 +69,7 @@ func (r *Result) appendTo(b []byte) []byte {
 	for i := range r.Receipts {
 		receipt := &r.Receipts[i]
 		b = append(b, receipt.ID[:]...)
-		b = append(b, refusalNumber(receipt.Err), boolByte(receipt.Duplicate))
+		b = append(b, refusalNumber(receipt.Err), boolByte(receipt.Duplicate)|boolByte(receipt.Existing)<<1)
 	}
 	b = binary.BigEndian.AppendUint32(b, uint32(len(r.Tasks)))
 	for _, t := range r.Tasks {

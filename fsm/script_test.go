@@ -183,6 +183,8 @@ func (s *script) command(words []string) string {
 		return s.apply(&Reap{Max: number(args["max"], task.MaxTouch), DedupWindow: 24 * time.Hour})
 	case "schedule", "unschedule", "fire", "trigger", "schedules":
 		return s.scheduling(words, args)
+	case "expire":
+		return s.apply(&Expire{Max: number(args["max"], task.MaxTouch)})
 	case "mark":
 		return s.apply(&Mark{})
 	case "dispatch":
@@ -270,7 +272,22 @@ func (s *script) spec(name string, args map[string]string) task.Spec {
 	policy, err := task.ParsePolicy(args["policy"])
 	s.must(err)
 	spec.OnDependencyFailure = policy
+	s.uniqueSpec(&spec, args)
 	return spec
+}
+
+// uniqueSpec reads unique=KEY scope= ttl= conflict=, and expires= since the beginning of the script or expires-in=.
+func (s *script) uniqueSpec(spec *task.Spec, args map[string]string) {
+	var err error
+	spec.UniqueKey, spec.UniqueTTL, spec.ExpiresIn = args["unique"], duration(args["ttl"]), duration(args["expires-in"])
+	spec.UniqueScope, err = task.ParseUniqueScope(args["scope"])
+	s.must(err)
+	spec.OnConflict, err = task.ParseConflictPolicy(args["conflict"])
+	s.must(err)
+	if args["expires"] != "" {
+		spec.ExpiresAt = epoch.Add(duration(args["expires"]))
+	}
+	s.must(spec.Validate())
 }
 
 // id makes the same id of the same name: a version 7 UUID of the script's epoch; "old..." is two days older, "new..." newer.
@@ -317,6 +334,10 @@ func (s *script) print(r *Result) string {
 		switch {
 		case receipt.Err != nil:
 			fmt.Fprintf(&out, "%s: %s\n", s.names[receipt.ID], s.rename(receipt.Err.Error()))
+		case receipt.Existing && receipt.Duplicate:
+			fmt.Fprintf(&out, "%s: existing, duplicate\n", s.names[receipt.ID])
+		case receipt.Existing:
+			fmt.Fprintf(&out, "%s: existing\n", s.names[receipt.ID])
 		case receipt.Duplicate:
 			fmt.Fprintf(&out, "%s: duplicate\n", s.names[receipt.ID])
 		default:
@@ -373,6 +394,18 @@ func (s *script) tasks() string {
 		}
 		if t.WaitingFor > 0 {
 			add("waiting=%d", t.WaitingFor)
+		}
+		if t.UniqueKey != "" {
+			add("key=%s", t.UniqueKey)
+		}
+		if t.UniqueHeld {
+			add("held")
+		}
+		if t.ReplacedBy != (task.ID{}) {
+			add("by=%s payload=%q priority=%d", s.names[t.ReplacedBy], t.Payload, t.Priority)
+		}
+		if !t.ExpiresAt.IsZero() {
+			add("start-by=+%s", t.ExpiresAt.Sub(epoch))
 		}
 		if !t.DeleteAt.IsZero() {
 			add("delete=+%s", t.DeleteAt.Sub(epoch))

@@ -13,11 +13,15 @@ func (m *machine) submit(c *Submit) (Result, error) {
 		return m.submitAtomic(c)
 	}
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
+	g := &group{limited: true}
 	for i := range c.Specs {
 		savepoint := m.batch.Savepoint()
 		t, receipt, err := m.admit(c, i)
 		if err == nil && t != nil {
-			receipt.Err, err = m.insert(t, nil, true)
+			t, err = m.takeKey(t, &c.Specs[i], g, &receipt)
+		}
+		if err == nil && t != nil {
+			receipt.Err, err = m.insert(t, g)
 		}
 		if err != nil {
 			return r, err
@@ -43,32 +47,41 @@ func (m *machine) submitAtomic(c *Submit) (Result, error) {
 // tasks may depend on each other in any order, but not in a circle. Limits of queues hold only if limited.
 func (m *machine) addAll(c *Submit, limited bool) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
-	fresh := make(map[task.ID]*task.Task, len(c.Specs))
+	g := &group{limited: limited, fresh: make(map[task.ID]*task.Task, len(c.Specs))}
 	tasks := make([]*task.Task, len(c.Specs))
 	for i := range c.Specs {
 		t, receipt, err := m.admit(c, i)
 		if err != nil {
 			return r, err
 		}
-		if t != nil && fresh[t.ID] != nil {
+		if t != nil && g.fresh[t.ID] != nil {
 			receipt.Err = fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, t.ID)
+		} else if t != nil {
+			if t, err = m.takeKey(t, &c.Specs[i], g, &receipt); err != nil {
+				return r, err
+			}
 		}
 		if receipt.Err != nil {
 			return aborted(c, i, receipt.Err), nil
 		}
 		if t != nil {
-			fresh[t.ID], tasks[i] = t, t
+			g.fresh[t.ID], tasks[i] = t, t
 		}
 		r.Receipts[i] = receipt
 	}
-	if i, circular := findCycle(tasks, fresh); circular {
+	for _, t := range tasks {
+		if t != nil {
+			g.redirect(t)
+		}
+	}
+	if i, circular := findCycle(tasks, g.fresh); circular {
 		return aborted(c, i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, c.Specs[i].ID)), nil
 	}
 	for i, t := range tasks {
 		if t == nil {
 			continue
 		}
-		refused, err := m.insert(t, fresh, limited)
+		refused, err := m.insert(t, g)
 		if err != nil {
 			return r, err
 		}
@@ -114,10 +127,13 @@ func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
 }
 
 // insert resolves the dependencies of a new task and puts it. A dependency that ended already counts as it ended; one
-// of fresh, the new tasks of the same atomic batch, tells its dependants itself if it ends at once.
-func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task, limited bool) (refused, err error) {
+// that is new in the same atomic batch tells its dependants itself if it ends at once.
+func (m *machine) insert(t *task.Task, g *group) (refused, err error) {
+	if g.fresh == nil {
+		g.redirect(t)
+	}
 	for _, id := range t.Dependencies {
-		if fresh[id] != nil {
+		if g.fresh[id] != nil {
 			continue
 		}
 		status, _, known, err := m.batch.Ended(id)
@@ -131,8 +147,8 @@ func (m *machine) insert(t *task.Task, fresh map[task.ID]*task.Task, limited boo
 			m.resolve(t, status)
 		}
 	}
-	if limited {
-		if why := m.full(t); why != nil {
+	if g.limited {
+		if why := m.full(t, nil); why != nil {
 			return why, nil
 		}
 	}

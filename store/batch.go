@@ -25,6 +25,7 @@ type batchSpace struct {
 	saves    []savepoint
 	meta     map[string]metaChange
 	children map[task.ID][]task.ID // by parent: new tasks of this batch
+	holders  map[uniqueKey]task.ID // who holds a unique key, zero for nobody, where that is not as committed
 	pairs    []*pairState          // touched
 	dirty    []int32               // scratch of Commit
 	oldKeys  keyList
@@ -72,6 +73,7 @@ func (s *Store) Begin() *Batch {
 func newBatchSpace() *batchSpace {
 	return &batchSpace{
 		at: make(map[task.ID]int32), meta: make(map[string]metaChange), children: make(map[task.ID][]task.ID),
+		holders: make(map[uniqueKey]task.ID),
 	}
 }
 
@@ -111,6 +113,7 @@ func (s *batchSpace) clear() {
 	clear(s.undo)
 	clear(s.meta)
 	clear(s.children)
+	clear(s.holders)
 	clear(s.pairs)
 	s.list, s.undo, s.saves, s.pairs = s.list[:0], s.undo[:0], s.saves[:0], s.pairs[:0]
 }
@@ -213,7 +216,8 @@ func (b *Batch) Ended(id task.ID) (status task.Status, hash [16]byte, ok bool, e
 }
 
 // Put writes a new or changed task. The batch keeps t, which nobody may change from now on. A payload or result above
-// task.InlineBytes goes to blobs; nil means that the one there stays. Queue and type of a task never change.
+// task.InlineBytes goes to blobs; nil means that the one there stays. Queue, type and
+// unique key of a task never change.
 func (b *Batch) Put(t *task.Task) {
 	if b.err != nil {
 		return
@@ -252,7 +256,11 @@ func (b *Batch) remember(i int32) {
 
 // set makes t what the batch has of a task, forwards and in a rollback.
 func (b *Batch) set(c *change, t *task.Task, dirty bool) {
-	wasReady, was := c.ready, c.place
+	wasReady, was := c.ready, ready{place: c.place}
+	if wasReady && c.now != nil {
+		was = readyOf(c.now, c.place)
+	}
+	b.passKey(c.now, t)
 	if c.now != nil {
 		c.pair.add(c.now, -1)
 	}
@@ -266,7 +274,7 @@ func (b *Batch) set(c *change, t *task.Task, dirty bool) {
 	}
 	c.place = placeOf(t)
 	switch {
-	case wasReady && was == c.place: // it stands where it stood
+	case wasReady && was == readyOf(t, c.place): // it stands where it stood
 	case dirty:
 		c.pair.added = push(c.pair.added, readyOf(t, c.place))
 	default:

@@ -112,6 +112,10 @@ func (b *Batch) encodeTask(w *writer, c *change) error {
 		before.addDependencyKeys(c.old)
 		after.addDependencyKeys(c.now)
 	}
+	if c.old != nil {
+		before.addUniqueKey(c.old)
+	}
+	after.addUniqueKey(c.now)
 	x, y := before.entries, after.entries
 	for len(x) > 0 || len(y) > 0 {
 		order := -1
@@ -122,7 +126,9 @@ func (b *Batch) encodeTask(w *writer, c *change) error {
 		}
 		switch {
 		case order < 0:
-			w.delete(x[0].family, x[0].key)
+			if !b.passedOn(&x[0]) {
+				w.delete(x[0].family, x[0].key)
+			}
 			x = x[1:]
 		case order > 0:
 			putEntry(w, &y[0], c, true)
@@ -140,14 +146,14 @@ func (b *Batch) encodeTask(w *writer, c *change) error {
 	return w.putRecord(c.now)
 }
 
-// putEntry writes one derived key. fresh says that it was not there: a payload that was never changes, so it is
-// written once, and a result only when the batch brings one.
+// putEntry writes one derived key. fresh says that it was not there: the payload of a task that took no other's content
+// never changes, so it is written once; else it and the result only when the batch brings one.
 func putEntry(w *writer, e *entry, c *change, fresh bool) {
 	switch {
 	case e.family != famBlobs:
 		w.put(e.family, e.key, e.value)
 	case e.key[len(e.key)-1] == partPayload:
-		if fresh {
+		if fresh || c.now.Payload != nil && c.now.ReplacedBy != (task.ID{}) {
 			w.putVersioned(e.family, e.key, c.now.Payload)
 		}
 	case c.now.Result != nil:
@@ -233,17 +239,18 @@ func (b *Batch) takeOver(a Applied, logHash [32]byte) []Claimable {
 // takeOverTask updates heads, record cache and time floors for one written task, and reports whether it became ready.
 func (d *database) takeOverTask(c *change) (became bool) {
 	wasReady, from := c.old != nil && c.old.Claimable(), c.pair
-	var was place
+	var was ready
 	if wasReady {
-		was, from = placeOf(c.old), d.pairs.byPair[pairOf(c.old)]
+		was, from = readyOf(c.old, placeOf(c.old)), d.pairs.byPair[pairOf(c.old)]
 	}
-	if wasReady && (!c.ready || was != c.place) {
-		from.head.remove(&was)
+	moved := wasReady && (!c.ready || was != readyOf(c.now, c.place))
+	if moved {
+		from.head.remove(&was.place)
 	}
 	if c.old == nil {
 		d.recent.add(c.id)
 	}
-	if c.ready && (!wasReady || was != c.place) {
+	if c.ready && (!wasReady || moved) {
 		r := readyOf(c.now, c.place)
 		c.pair.head.insert(&r, d.headLimit)
 		if c.place.before(&c.pair.floor) {
@@ -257,6 +264,9 @@ func (d *database) takeOverTask(c *change) (became bool) {
 	}
 	if kind, us := c.schedule(); kind != 0 {
 		d.floors[kind] = min(d.floors[kind], us)
+	}
+	if c.now != nil && c.now.CanExpire() {
+		d.floors[ExpiresKind] = min(d.floors[ExpiresKind], micros(c.now.ExpiresAt))
 	}
 	d.dependents = d.dependents || c.now != nil && len(c.now.Dependencies) > 0
 	return c.ready && (!wasReady || from != c.pair)

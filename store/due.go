@@ -25,7 +25,7 @@ func (b *Batch) Due(kind ScheduleKind, until int64, limit int) ([]task.ID, error
 	var found []due
 	for i := range b.list {
 		if c := &b.list[i]; c.dirty {
-			if k, us := c.schedule(); k == kind && us <= until {
+			if us, ok := c.timeOf(kind); ok && us <= until {
 				found = append(found, due{us, c.id})
 			}
 		}

@@ -19,7 +19,7 @@ import (
 //	index_priority             | queue | 00 | type | 00 | order 8 | scheduled 8 | seq 8 | id 16 | -> payload size 4, see head.go
 //	index_scheduled_time       | kind 1 | time 8 | id 16 |                          -> nothing
 //	index_dependents           | parent 16 | child 16 |                             -> nothing
-//	index_unique               | 16 bytes of SHA-256(queue, type, key) | scope 1 |  -> id 16; nothing writes it yet
+//	index_unique               | 16 bytes of SHA-256(queue, type, key) | scope 1 |  -> id 16
 //	meta                       name, see meta.go                                    -> bytes
 //
 // order is 255 - priority or, of a task that ages, its scheduled time less priority times the interval, with the sign bit
@@ -27,8 +27,8 @@ import (
 // the terminal one, or Pending for every task that has not ended: so it is written twice in a task's life, not at each
 // move. group of index_task_type is 0, under which each task stands once and for all, or a status that few tasks have
 // (rareStatus), under which a task stands besides while it has it: again no key changes on the way of most tasks.
-// Kinds of index_scheduled_time: 1 due, 2 retry, 4 retention (when an ended task is to be deleted), 5 tombstone (the
-// time that its id carries); kept free for later: 3 expires.
+// Kinds of index_scheduled_time: 1 due, 2 retry, 3 expires (a waiting task that was never started), 4 retention (when an
+// ended task is to be deleted), 5 tombstone (the time that its id carries).
 //
 // To change an encoding: keys and values are the same on every node and are hashed, so all nodes must change at one
 // index. Give the value a new version byte, let readers know both, write the new one only behind a command version
@@ -51,6 +51,7 @@ const (
 	DueKind   ScheduleKind = 1 // pending, its time has not come
 	RetryKind ScheduleKind = 2 // failed, waits for its retry
 
+	ExpiresKind   ScheduleKind = 3 // pending, was never started and ends at ExpiresAt if that stays so
 	RetentionKind ScheduleKind = 4 // ended, to be deleted
 	TombstoneKind ScheduleKind = 5 // removed; the time is that of the id
 
@@ -167,8 +168,8 @@ func (l *keyList) end(f family, keyFrom, valueFrom int) {
 	l.entries = append(l.entries, entry{f, b[keyFrom:valueFrom:valueFrom], b[valueFrom:len(b):len(b)]})
 }
 
-// addKeys appends the derived keys of t but for its dependencies', in the order of families and keys. The keys are a
-// pure function of the task.
+// addKeys appends the derived keys of t but for its dependencies' and its unique one, in the order of families and keys.
+// The keys are a pure function of the task.
 func (l *keyList) addKeys(t *task.Task) {
 	if t.PayloadSize > task.InlineBytes {
 		l.addBlob(t.ID, partPayload)
@@ -195,12 +196,19 @@ func (l *keyList) addKeys(t *task.Task) {
 		l.end(famPriority, from, mid)
 	}
 	if kind, us := scheduleOf(t); kind != 0 {
-		from = len(l.bytes)
-		l.bytes = appendScheduleKey(l.bytes, kind, us, t.ID)
-		mid = len(l.bytes)
-		l.bytes = append(l.bytes, valueVersion)
-		l.end(famSchedule, from, mid)
+		l.addScheduleKey(t, kind, us)
 	}
+	if t.CanExpire() {
+		l.addScheduleKey(t, ExpiresKind, micros(t.ExpiresAt))
+	}
+}
+
+func (l *keyList) addScheduleKey(t *task.Task, kind ScheduleKind, us int64) {
+	from := len(l.bytes)
+	l.bytes = appendScheduleKey(l.bytes, kind, us, t.ID)
+	mid := len(l.bytes)
+	l.bytes = append(l.bytes, valueVersion)
+	l.end(famSchedule, from, mid)
 }
 
 func (l *keyList) addTypeKey(t *task.Task, group task.Status) {

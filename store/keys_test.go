@@ -30,6 +30,9 @@ func TestGoldenKeys(t *testing.T) {
 	got += dump(x)
 	x.Status, x.DeleteAt, x.Dependencies, x.PayloadSize = task.Completed, base.Add(time.Hour), nil, 0
 	got += dump(x)
+	x.Status, x.DeleteAt, x.ExpiresAt = task.Pending, time.Time{}, base.Add(time.Minute)
+	x.UniqueKey, x.UniqueScope, x.UniqueHeld, x.Dependencies = "k", task.UniqueTTL, true, []task.ID{testID(8)}
+	got += dump(x)
 	got += fmt.Sprintf("tombstone %x\n", appendTombstoneKey(nil, x.ID))
 	p := Pair{"q", "mail"}
 	a := Applied{Index: 1, Term: 2, ConfigurationIndex: 3, Configuration: []byte("cfg")}
@@ -62,6 +65,13 @@ index_task_id 018bcfe5680070008000000000000102 -> 010103aa0000000000000000000000
 index_task_type 6d61696c0000018bcfe5680070008000000000000102 -> 01
 index_scheduled_time 0480060a24eeb1e400018bcfe5680070008000000000000102 -> 01
 
+index_task_id 018bcfe5680070008000000000000102 -> 010101aa0000000000000000000000000000bb
+index_task_type 6d61696c0000018bcfe5680070008000000000000102 -> 01
+index_scheduled_time 0180060a24182d8240018bcfe5680070008000000000000102 -> 01
+index_scheduled_time 0380060a241bb1c700018bcfe5680070008000000000000102 -> 01
+index_dependents 018bcfe5680070008000000000000008018bcfe5680070008000000000000102 -> 01
+index_unique f034dd9a885d5457879426caf2a03ff103 -> 01018bcfe5680070008000000000000102
+
 tombstone 0580060a24181e4000018bcfe5680070008000000000000102
 meta 636f756e742f71006d61696c00
 meta 000000000000000100000000000000020000000000000003636667
@@ -73,8 +83,7 @@ meta 000000000000000100000000000000020000000000000003636667
 
 func dump(x *task.Task) string {
 	var l keyList
-	l.addKeys(x)
-	l.addDependencyKeys(x)
+	l.of(x)
 	var b strings.Builder
 	for _, e := range l.entries {
 		fmt.Fprintf(&b, "%s %x -> %x\n", e.family, e.key, e.value)

@@ -93,11 +93,24 @@ func (m *model) occupancy(p Pair) (u Occupancy) {
 	return u
 }
 
+// holder returns the task that holds the unique key and scope of x; nil if none does.
+func (m *model) holder(x *task.Task) *task.Task {
+	for _, y := range m.tasks {
+		if y.UniqueHeld && y.Queue == x.Queue && y.Type == x.Type && y.UniqueKey == x.UniqueKey && y.UniqueScope == x.UniqueScope {
+			return y
+		}
+	}
+	return nil
+}
+
 func (m *model) due(kind ScheduleKind, until int64, limit int) []task.ID {
 	at := map[task.ID]time.Time{}
 	for id, x := range m.tasks {
 		if k, us := scheduleOf(x); k == kind && us <= until {
 			at[id] = time.UnixMicro(us)
+		}
+		if kind == ExpiresKind && x.CanExpire() && micros(x.ExpiresAt) <= until {
+			at[id] = x.ExpiresAt
 		}
 	}
 	for id := range m.tombs {
@@ -175,7 +188,7 @@ func checks(t *testing.T, n string) {
 }
 
 func (r *run) step(depth int) {
-	switch rapid.IntRange(0, 31).Draw(r.t, "step") {
+	switch rapid.IntRange(0, 35).Draw(r.t, "step") {
 	case 0, 1, 2, 3, 4, 5:
 		r.submit()
 	case 6, 7, 8, 9, 10, 11:
@@ -200,7 +213,11 @@ func (r *run) step(depth int) {
 		r.remove()
 	case 30:
 		r.forget()
-	case 31:
+	case 31, 32:
+		r.rekey()
+	case 33, 34:
+		r.replace()
+	case 35:
 		if depth == 0 {
 			r.restart()
 		}

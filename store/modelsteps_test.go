@@ -35,8 +35,10 @@ func (r *run) submit() {
 	if all := r.model.ids(func(*task.Task) bool { return true }); len(all) > 0 && rapid.Bool().Draw(r.t, "dependent") {
 		spec.Dependencies = []task.ID{rapid.SampledFrom(all).Draw(r.t, "parent")}
 	}
+	r.drawKey(&spec)
 	seq := r.takeSeq()
 	x := task.New(&spec, r.model.now(), seq, spec.ContentHash())
+	x.UniqueHeld = x.UniqueKey != "" && r.checkHolder(x)
 	x.WaitingFor = uint32(rapid.IntRange(0, len(spec.Dependencies)).Draw(r.t, "waiting"))
 	x.Aging = time.Duration(max(0, rapid.IntRange(-2, 2).Draw(r.t, "aging"))) * time.Second
 	r.model.tasks[x.ID] = x
@@ -62,6 +64,7 @@ func (r *run) takeSeq() uint64 {
 func (r *run) change(id task.ID, do func(*task.Task)) {
 	x := r.model.tasks[id].Clone()
 	do(x)
+	x.UniqueHeld = x.UniqueHeld && x.MayHoldKey()
 	r.model.tasks[id] = x
 	for _, real := range r.stores {
 		x, err := real.batch.Task(id)
@@ -70,6 +73,7 @@ func (r *run) change(id task.ID, do func(*task.Task)) {
 		}
 		x = x.Clone()
 		do(x)
+		x.UniqueHeld = x.UniqueHeld && x.MayHoldKey()
 		real.batch.Put(x)
 	}
 }
@@ -96,7 +100,7 @@ func (r *run) claim() {
 	}
 	lease, now := r.takeSeq(), r.model.now()
 	r.change(want.ID, func(x *task.Task) {
-		x.Status, x.LeaseID, x.WorkerID, x.UpdatedAt = task.InProgress, lease, "w", now
+		x.Status, x.LeaseID, x.WorkerID, x.StartedAt, x.UpdatedAt = task.InProgress, lease, "w", now, now
 		x.Attempt++
 	})
 }
@@ -140,7 +144,7 @@ func (r *run) tick() {
 }
 
 func (r *run) promote() {
-	kind := rapid.SampledFrom([]ScheduleKind{DueKind, RetryKind, RetentionKind, TombstoneKind}).Draw(r.t, "kind")
+	kind := rapid.SampledFrom([]ScheduleKind{DueKind, RetryKind, ExpiresKind, RetentionKind, TombstoneKind}).Draw(r.t, "kind")
 	limit := rapid.IntRange(1, 4).Draw(r.t, "limit")
 	until := r.model.time + int64(max(0, rapid.IntRange(-6, 6).Draw(r.t, "ahead")))
 	if kind == TombstoneKind && rapid.Bool().Draw(r.t, "all") {

@@ -76,7 +76,7 @@ func (b *Batch) firstCommitted(p *pairState) (*ready, error) {
 	h := &p.head
 	for {
 		for ; p.skipped < len(h.entries); p.skipped++ {
-			if r := &h.entries[p.skipped]; b.stands(&r.place) {
+			if r := &h.entries[p.skipped]; b.stands(r) {
 				return r, nil
 			}
 		}
@@ -89,14 +89,14 @@ func (b *Batch) firstCommitted(p *pairState) (*ready, error) {
 	}
 }
 
-// stands reports whether the task that is committed at a place is still ready there.
-func (b *Batch) stands(at *place) bool {
-	i, ok := b.at[at.id()]
+// stands reports whether a committed task is still ready as it was then.
+func (b *Batch) stands(r *ready) bool {
+	i, ok := b.at[r.place.id()]
 	if !ok {
 		return true
 	}
 	c := &b.list[i]
-	return !c.dirty || c.ready && c.place == *at
+	return !c.dirty || c.ready && readyOf(c.now, c.place) == *r
 }
 
 // standsAdded reports whether a task that the batch put into p is still ready as it was then.

@@ -32,6 +32,7 @@ func encodeRecord(r *recordpb.Record, t *task.Task) {
 		ExpiresAtUs: micros(t.ExpiresAt), RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
 		CancelRequested: t.CancelRequested, Recount: t.Recount, Seq: t.Seq, Hash: t.Hash[:],
 		AgingSeconds: agingSeconds(t),
+		UniqueScope:  uint32(t.UniqueScope), UniqueUntilUs: micros(t.UniqueUntil), UniqueHeld: t.UniqueHeld,
 	}
 	if t.Queue != task.DefaultQueue {
 		r.Queue = t.Queue
@@ -54,6 +55,9 @@ func encodeRecord(r *recordpb.Record, t *task.Task) {
 
 // encodeParts fills the fields that most tasks have not.
 func encodeParts(r *recordpb.Record, t *task.Task) {
+	if t.ReplacedBy != (task.ID{}) {
+		r.ReplacedBy = t.ReplacedBy[:]
+	}
 	for i := range t.Dependencies {
 		r.Dependencies = append(r.Dependencies, t.Dependencies[i][:]...)
 	}
@@ -118,8 +122,10 @@ func taskOf(r *recordpb.Record) (*task.Task, error) {
 		OnDependencyFailure: task.DependencyPolicy(r.OnDependencyFailure), UniqueKey: r.UniqueKey,
 		ExpiresAt: moment(r.ExpiresAtUs), Retention: duration(r.RetentionUs), DeleteAt: moment(r.DeleteAtUs),
 		CancelRequested: r.CancelRequested, Recount: r.Recount, Seq: r.Seq, Hash: [16]byte(r.Hash),
-		Aging: time.Duration(r.AgingSeconds) * time.Second,
+		Aging:       time.Duration(r.AgingSeconds) * time.Second,
+		UniqueScope: task.UniqueScope(r.UniqueScope), UniqueUntil: moment(r.UniqueUntilUs), UniqueHeld: r.UniqueHeld,
 	}
+	copy(t.ReplacedBy[:], r.ReplacedBy)
 	if t.Queue == "" {
 		t.Queue = task.DefaultQueue
 	}
@@ -171,6 +177,10 @@ func checkRecord(r *recordpb.Record) error {
 		return fmt.Errorf("hash has %d bytes", len(r.Hash))
 	case len(r.Session) != 0 && len(r.Session) != 16:
 		return fmt.Errorf("session has %d bytes", len(r.Session))
+	case len(r.ReplacedBy) != 0 && len(r.ReplacedBy) != 16:
+		return fmt.Errorf("replaced_by has %d bytes", len(r.ReplacedBy))
+	case r.UniqueScope > 255 || r.UniqueHeld && r.UniqueKey == "":
+		return fmt.Errorf("unique scope %d, held %t, key of %d bytes", r.UniqueScope, r.UniqueHeld, len(r.UniqueKey))
 	case len(r.Dependencies)%16 != 0:
 		return fmt.Errorf("dependencies have %d bytes", len(r.Dependencies))
 	case r.Priority > 255 || r.OnDependencyFailure > 255:

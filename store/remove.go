@@ -59,7 +59,21 @@ func (c *change) replaced() bool {
 	return c.dirty && c.old != nil && (c.now == nil || c.now.Seq != c.old.Seq)
 }
 
-// schedule returns where the id stands in the time index as the batch has it; kind 0 for nowhere.
+// timeOf returns when the id is due for a kind of the time index as the batch has it; ok is false if it does not stand
+// there.
+func (c *change) timeOf(kind ScheduleKind) (us int64, ok bool) {
+	if kind == ExpiresKind {
+		if c.now == nil || !c.now.CanExpire() {
+			return 0, false
+		}
+		return micros(c.now.ExpiresAt), true
+	}
+	k, us := c.schedule()
+	return us, k == kind
+}
+
+// schedule returns where the id stands in the time index as the batch has it, but for ExpiresKind, which a task may have
+// besides; kind 0 for nowhere.
 func (c *change) schedule() (kind ScheduleKind, us int64) {
 	switch {
 	case c.now != nil:
@@ -97,11 +111,9 @@ func (b *Batch) encodeRemoval(w *writer, c *change) {
 		return
 	}
 	keys := &b.oldKeys
-	keys.reset()
-	keys.addKeys(c.old)
-	keys.addDependencyKeys(c.old)
+	keys.of(c.old)
 	for i := range keys.entries {
-		if e := &keys.entries[i]; e.family != famID {
+		if e := &keys.entries[i]; e.family != famID && !b.passedOn(e) {
 			w.delete(e.family, e.key)
 		}
 	}

@@ -206,7 +206,7 @@ func TestVerifyOfTombstones(t *testing.T) {
 	if found := mustVerify(t, s, false); found.Removed != 1 || found.Damaged != 0 {
 		t.Errorf("without its tombstone: %+v", found)
 	}
-	if n := keysOf(t, s, famSchedule); n != 3 {
+	if n := keysOf(t, s, famSchedule); n != 4 {
 		t.Errorf("%d times are left", n)
 	}
 }

@@ -103,6 +103,7 @@ type verifier struct {
 	called      [familyCount]tally // entries that records and tombstones call for
 	there       [familyCount]tally // entries that are there
 	again       bool               // the records were judged before
+	reclaimed   map[uniqueKey]bool // of index_unique: a record calls for it, but the value named another task
 	keys        keyList
 	buf         []byte
 	found       task.Verification
@@ -111,6 +112,7 @@ type verifier struct {
 func newVerifier(ctx context.Context, at *frozen, progress func(done, total uint64)) *verifier {
 	v := &verifier{
 		ctx: ctx, d: at.d, at: at, progress: progress, rows: make(map[Pair]counts), counted: make(map[Pair]*counts),
+		reclaimed: make(map[uniqueKey]bool),
 	}
 	for f := range famMeta {
 		n, _ := at.d.db.GetIntPropertyCF("rocksdb.estimate-num-keys", at.d.handles[f])

@@ -87,8 +87,8 @@ func variety(t *testing.T, s *Store) {
 	failed.Status, failed.ScheduledAt = task.Failed, base.Add(time.Second)
 	submit(t, s, newTask(1, func(s *task.Spec) { s.Payload = make([]byte, 2000) }),
 		newTask(2, func(s *task.Spec) { s.Dependencies = []task.ID{testID(1)} }),
-		newTask(3, func(s *task.Spec) { s.Delay = time.Second }), failed, completed(newTask(5, nil), make([]byte, 3000)),
-		ended(newTask(6, nil), nil, time.Second))
+		newTask(3, func(s *task.Spec) { s.Delay, s.ExpiresIn = time.Second, time.Minute }), failed, completed(newTask(5, nil), make([]byte, 3000)),
+		ended(newTask(6, nil), nil, time.Second), holding(7, "a"), holding(9, "b"))
 	mustCheck(t, s)
 }
 

@@ -95,6 +95,7 @@ func (l *keyList) of(t *task.Task) {
 	l.reset()
 	l.addKeys(t)
 	l.addDependencyKeys(t)
+	l.addUniqueKey(t)
 }
 
 // compareRecord looks up the entries that a task calls for.
@@ -135,6 +136,9 @@ func (v *verifier) entry(t *task.Task, e *entry) error {
 		v.damage("%s has no entry %x of task %s", e.family, e.key, t.ID)
 		return nil
 	case found:
+		if e.family == famUnique {
+			v.reclaimed[uniqueKey(e.key)] = true
+		}
 		v.note(&v.found.Rewritten, "%s has a wrong value at %x of task %s", e.family, e.key, t.ID)
 	default:
 		v.note(&v.found.Added, "%s has no entry %x of task %s", e.family, e.key, t.ID)

@@ -22,6 +22,8 @@ var (
 	ErrNotFound = errors.New("not found")
 	// ErrConflict: the id is taken by a task with other content.
 	ErrConflict = errors.New("id already used with other content")
+	// ErrUniqueConflict: another task holds the unique key, and the conflict policy or its status leaves no other way.
+	ErrUniqueConflict = errors.New("unique key held by another task")
 	// ErrIDExpired: the id is older than the dedup window, so it cannot be told whether it was used.
 	ErrIDExpired = errors.New("task id older than the dedup window")
 	// ErrUnknownDependency: a task named as dependency does not exist.

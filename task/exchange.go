@@ -57,6 +57,7 @@ func (c *ClaimRequest) Validate() error {
 type Receipt struct {
 	ID        ID
 	Duplicate bool
+	Existing  bool // ID is that of another task, which holds the unique key that was sent
 	Err       error
 }
 

@@ -47,6 +47,10 @@ func (s *Spec) ContentHash() (sum [16]byte) {
 	h.number(18, uint64(s.Backoff.FactorPercent))
 	h.number(19, uint64(s.Backoff.Max.Microseconds()))
 	h.number(20, uint64(s.Backoff.JitterPercent))
+	h.number(40, uint64(s.UniqueScope))
+	h.number(41, uint64(s.UniqueTTL.Microseconds()))
+	h.number(42, uint64(s.OnConflict))
+	h.number(43, uint64(s.ExpiresIn.Microseconds()))
 	copy(sum[:], h.h.Sum(nil))
 	return sum
 }

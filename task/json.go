@@ -42,6 +42,10 @@ type taskJSON struct {
 	OnDependencyFailure DependencyPolicy `json:"on_dependency_failure,omitempty"`
 	Headers             []Header         `json:"headers,omitempty"`
 	UniqueKey           string           `json:"unique_key,omitempty"`
+	UniqueScope         UniqueScope      `json:"unique_scope,omitempty"`
+	UniqueUntil         *time.Time       `json:"unique_until,omitempty"`
+	UniqueHeld          bool             `json:"unique_held,omitempty"`
+	ReplacedBy          *ID              `json:"replaced_by,omitempty"`
 	ExpiresAt           *time.Time       `json:"expires_at,omitempty"`
 	RetentionSeconds    float64          `json:"retention_seconds,omitempty"`
 	DeleteAt            *time.Time       `json:"delete_at,omitempty"`
@@ -63,7 +67,8 @@ func (t *Task) MarshalJSON() ([]byte, error) {
 		CrashCount: t.CrashCount, MaxCrashes: t.MaxCrashes, LeaseID: t.LeaseID, LeaseSeconds: t.LeaseDuration.Seconds(),
 		Session: present(t.Session), StartedAt: present(t.StartedAt), Reason: t.Reason, WaitingFor: t.WaitingFor,
 		OnDependencyFailure: t.OnDependencyFailure, Headers: t.Headers, UniqueKey: t.UniqueKey,
-		ExpiresAt:        present(t.ExpiresAt),
+		UniqueScope: t.UniqueScope, UniqueUntil: present(t.UniqueUntil), UniqueHeld: t.UniqueHeld,
+		ReplacedBy: present(t.ReplacedBy), ExpiresAt: present(t.ExpiresAt),
 		RetentionSeconds: t.Retention.Seconds(), DeleteAt: present(t.DeleteAt), Backoff: present(t.Backoff), History: t.History,
 		CancelRequested: t.CancelRequested,
 	}
@@ -98,7 +103,8 @@ func (t *Task) UnmarshalJSON(b []byte) error {
 		Queue: j.Queue, PayloadSize: j.PayloadSize, ResultSize: j.ResultSize, Attempt: j.Attempt,
 		CrashCount: j.CrashCount, MaxCrashes: j.MaxCrashes, LeaseID: j.LeaseID, LeaseDuration: lease,
 		Session: value(j.Session), StartedAt: value(j.StartedAt), Reason: j.Reason, WaitingFor: j.WaitingFor,
-		OnDependencyFailure: j.OnDependencyFailure, Headers: j.Headers, UniqueKey: j.UniqueKey, ExpiresAt: value(j.ExpiresAt),
+		OnDependencyFailure: j.OnDependencyFailure, Headers: j.Headers, UniqueKey: j.UniqueKey, UniqueScope: j.UniqueScope,
+		UniqueUntil: value(j.UniqueUntil), UniqueHeld: j.UniqueHeld, ReplacedBy: value(j.ReplacedBy), ExpiresAt: value(j.ExpiresAt),
 		Retention: retention, DeleteAt: value(j.DeleteAt), Backoff: value(j.Backoff), Progress: value(j.Progress), History: j.History,
 		CancelRequested: j.CancelRequested,
 	}

@@ -21,10 +21,14 @@ type Spec struct {
 	TimeoutSeconds      uint64        // longest run of one attempt; 0 for none
 	Dependencies        []ID          // must have completed first
 	OnDependencyFailure DependencyPolicy
-	Headers             []Header // names unique
-	UniqueKey           string
-	ExpiresAt           time.Time     // not started by then: dead letter
-	Retention           time.Duration // kept so long after its end; 0 for the cluster's default
+	Headers             []Header       // names unique
+	UniqueKey           string         // at most one task of its queue and type holds it
+	UniqueScope         UniqueScope    // how long it holds it
+	UniqueTTL           time.Duration  // with the scope UniqueTTL
+	OnConflict          ConflictPolicy // if another holds it
+	ExpiresAt           time.Time      // not started by then: dead letter
+	ExpiresIn           time.Duration  // the same, from when the leader gets it; not together with ExpiresAt
+	Retention           time.Duration  // kept so long after its end; 0 for the cluster's default
 	Backoff             Backoff
 }
 
@@ -98,11 +102,8 @@ func (s *Spec) Validate() error {
 	if s.MaxCrashes != nil && (*s.MaxCrashes == 0 || *s.MaxCrashes > MaxCrashesLimit) {
 		return fmt.Errorf("%w: max_crashes %d is not within 1 and %d", ErrInvalid, *s.MaxCrashes, MaxCrashesLimit)
 	}
-	if len(s.UniqueKey) > MaxUniqueKey {
-		return fmt.Errorf("%w: unique_key has %d bytes, at most %d are allowed", ErrTooLarge, len(s.UniqueKey), MaxUniqueKey)
-	}
-	if !utf8.ValidString(s.UniqueKey) {
-		return fmt.Errorf("%w: unique_key is not UTF-8", ErrInvalid)
+	if err := s.validateUnique(); err != nil {
+		return err
 	}
 	if s.OnDependencyFailure > PolicyBlock {
 		return fmt.Errorf("%w: on_dependency_failure %d is not cancel, ignore or block", ErrInvalid, s.OnDependencyFailure)
@@ -135,7 +136,7 @@ func (s *Spec) validateTimes() error {
 			return fmt.Errorf("%w: %s lies outside the years 1970 to 9999", ErrInvalid, at.name)
 		}
 	}
-	return nil
+	return s.validateExpiry()
 }
 
 func (s *Spec) validateDependencies() error {

@@ -26,7 +26,7 @@ type Task struct {
 	LeaseID             uint64        // of the current or last lease; grows over the whole cluster: a fencing token
 	LeaseDuration       time.Duration // as granted
 	LeaseExpiresAt      time.Time
-	StartedAt           time.Time // of the current or last attempt
+	StartedAt           time.Time // of the current or last attempt; zero if it was never handed to a worker
 	Attempt             uint32    // 1 for the first
 	Result              []byte
 	ResultSize          uint32
@@ -37,7 +37,11 @@ type Task struct {
 	OnDependencyFailure DependencyPolicy
 	Headers             []Header
 	UniqueKey           string
-	ExpiresAt           time.Time
+	UniqueScope         UniqueScope // zero without a key
+	UniqueUntil         time.Time   // with the scope UniqueTTL
+	UniqueHeld          bool        // it holds its key now
+	ReplacedBy          ID          // the last submit whose content it took; zero if none
+	ExpiresAt           time.Time   // a dead letter if not started by then
 	Retention           time.Duration
 	DeleteAt            time.Time // of a task that ended: when it is deleted; zero for never
 	Backoff             Backoff
@@ -146,6 +150,17 @@ func New(s *Spec, now time.Time, seq uint64, hash [16]byte) *Task {
 		t.ScheduledAt = now.Add(s.Delay)
 	case s.ScheduledAt.After(now):
 		t.ScheduledAt = s.ScheduledAt
+	}
+	if s.ExpiresIn > 0 {
+		t.ExpiresAt = now.Add(s.ExpiresIn)
+	}
+	if s.UniqueKey != "" {
+		if t.UniqueScope = s.UniqueScope; t.UniqueScope == 0 {
+			t.UniqueScope = UniqueUntilDone
+		}
+		if s.UniqueTTL > 0 {
+			t.UniqueUntil = now.Add(s.UniqueTTL)
+		}
 	}
 	return t
 }

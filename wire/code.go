@@ -31,6 +31,7 @@ var codes = [...]codeRow{
 	{5, "handshake", task.ErrHandshake, false},
 	{10, "not_found", task.ErrNotFound, false},
 	{11, "conflict", task.ErrConflict, false},
+	{28, "unique_conflict", task.ErrUniqueConflict, false},
 	{12, "id_expired", task.ErrIDExpired, false},
 	{13, "unknown_dependency", task.ErrUnknownDependency, false},
 	{14, "aborted", task.ErrAborted, false},

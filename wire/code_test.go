@@ -19,7 +19,7 @@ import (
 var sentinels = map[string]error{
 	"ErrInvalid": task.ErrInvalid, "ErrTooLarge": task.ErrTooLarge, "ErrUnknownType": task.ErrUnknownType,
 	"ErrVersion": task.ErrVersion, "ErrHandshake": task.ErrHandshake, "ErrNotFound": task.ErrNotFound,
-	"ErrConflict": task.ErrConflict, "ErrIDExpired": task.ErrIDExpired, "ErrUnknownDependency": task.ErrUnknownDependency,
+	"ErrConflict": task.ErrConflict, "ErrUniqueConflict": task.ErrUniqueConflict, "ErrIDExpired": task.ErrIDExpired, "ErrUnknownDependency": task.ErrUnknownDependency,
 	"ErrAborted": task.ErrAborted, "ErrStaleLease": task.ErrStaleLease, "ErrTransition": task.ErrTransition,
 	"ErrNotLeader": task.ErrNotLeader, "ErrNoLeader": task.ErrNoLeader, "ErrUnknownOutcome": task.ErrUnknownOutcome,
 	"ErrBusy": task.ErrBusy, "ErrTimeout": task.ErrTimeout, "ErrShutdown": task.ErrShutdown, "ErrDiskFull": task.ErrDiskFull,

@@ -73,12 +73,12 @@ func OutcomeFromPB(p *wirepb.Outcome) (task.Outcome, error) {
 
 // ReceiptToPB says a receipt on the wire.
 func ReceiptToPB(r *task.Receipt) *wirepb.Receipt {
-	return &wirepb.Receipt{Id: bytesOf(r.ID), Duplicate: r.Duplicate, Error: NackFromError(r.Err, "")}
+	return &wirepb.Receipt{Id: bytesOf(r.ID), Duplicate: r.Duplicate, Existing: r.Existing, Error: NackFromError(r.Err, "")}
 }
 
 // ReceiptFromPB reads a receipt. The error wraps task.ErrInvalid; the receipt's own error is in Err.
 func ReceiptFromPB(p *wirepb.Receipt) (task.Receipt, error) {
-	r := task.Receipt{Duplicate: p.GetDuplicate(), Err: ErrorFromNack(p.GetError())}
+	r := task.Receipt{Duplicate: p.GetDuplicate(), Existing: p.GetExisting(), Err: ErrorFromNack(p.GetError())}
 	var err error
 	r.ID, err = optionalID16[task.ID]("id", p.GetId()) // a refused item may have had no id of 16 bytes
 	return r, err

@@ -16,7 +16,8 @@ func SpecToPB(s *task.Spec) *wirepb.TaskSpec {
 		Dependencies:   IDsToPB(s.Dependencies), OnDependencyFailure: uint32(s.OnDependencyFailure),
 		Headers:   headersToPB(s.Headers),
 		UniqueKey: s.UniqueKey, ExpiresAtUs: micros(s.ExpiresAt), RetentionUs: s.Retention.Microseconds(),
-		Backoff: backoffToPB(s.Backoff),
+		Backoff: backoffToPB(s.Backoff), UniqueScope: uint32(s.UniqueScope), UniqueTtlUs: s.UniqueTTL.Microseconds(),
+		OnConflict: uint32(s.OnConflict), ExpiresInUs: s.ExpiresIn.Microseconds(),
 	}
 	if s.Priority != nil {
 		v := uint32(*s.Priority)
@@ -54,8 +55,16 @@ func SpecFromPB(p *wirepb.TaskSpec) (task.Spec, error) {
 	s.OnDependencyFailure = take(&f, policy, err)
 	at, err = moment("expires_at_us", p.ExpiresAtUs)
 	s.ExpiresAt = take(&f, at, err)
+	in, err := duration("expires_in_us", p.ExpiresInUs)
+	s.ExpiresIn = take(&f, in, err)
 	kept, err := duration("retention_us", p.RetentionUs)
 	s.Retention = take(&f, kept, err)
+	scope, err := small("unique_scope", p.UniqueScope)
+	s.UniqueScope = task.UniqueScope(take(&f, scope, err))
+	ttl, err := duration("unique_ttl_us", p.UniqueTtlUs)
+	s.UniqueTTL = take(&f, ttl, err)
+	conflict, err := small("on_conflict", p.OnConflict)
+	s.OnConflict = task.ConflictPolicy(take(&f, conflict, err))
 	backoff, err := backoffFromPB(p.Backoff)
 	s.Backoff = take(&f, backoff, err)
 	return s, f.err

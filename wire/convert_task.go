@@ -23,6 +23,8 @@ func TaskToPB(t *task.Task) *wirepb.Task {
 		RetentionUs: t.Retention.Microseconds(), DeleteAtUs: micros(t.DeleteAt),
 		Backoff: backoffToPB(t.Backoff), Progress: progressToPB(t.Progress), History: historyToPB(t.History),
 		CancelRequested: t.CancelRequested, UpdatedAtUs: micros(t.UpdatedAt), Seq: t.Seq,
+		UniqueScope: uint32(t.UniqueScope), UniqueUntilUs: micros(t.UniqueUntil), UniqueHeld: t.UniqueHeld,
+		ReplacedBy: bytesOf(t.ReplacedBy),
 	}
 }
 
@@ -36,7 +38,7 @@ func TaskFromPB(p *wirepb.Task) (*task.Task, error) {
 		RetryCount: p.RetryCount, MaxCrashes: p.MaxCrashes, CrashCount: p.CrashCount, TimeoutSeconds: p.TimeoutSeconds,
 		WorkerID: p.WorkerId, LeaseID: p.LeaseId, Attempt: p.Attempt, Result: p.Result, ResultSize: p.ResultSize,
 		Error: p.Error, Reason: task.Reason(p.Reason), WaitingFor: p.WaitingFor, Headers: headersFromPB(p.Headers),
-		UniqueKey: p.UniqueKey, Progress: progressFromPB(p.Progress), CancelRequested: p.CancelRequested, Seq: p.Seq,
+		UniqueKey: p.UniqueKey, UniqueHeld: p.UniqueHeld, Progress: progressFromPB(p.Progress), CancelRequested: p.CancelRequested, Seq: p.Seq,
 	}
 	if err := taskTimes(t, p); err != nil {
 		return nil, err
@@ -54,6 +56,10 @@ func TaskFromPB(p *wirepb.Task) (*task.Task, error) {
 	t.Dependencies = take(&f, ids, err)
 	policy, err := policyFromPB(p.OnDependencyFailure)
 	t.OnDependencyFailure = take(&f, policy, err)
+	scope, err := small("unique_scope", p.UniqueScope)
+	t.UniqueScope = task.UniqueScope(take(&f, scope, err))
+	by, err := optionalID16[task.ID]("replaced_by", p.ReplacedBy)
+	t.ReplacedBy = take(&f, by, err)
 	backoff, err := backoffFromPB(p.Backoff)
 	t.Backoff = take(&f, backoff, err)
 	history, err := each(p.History, attemptFromPB)
@@ -76,6 +82,8 @@ func taskTimes(t *task.Task, p *wirepb.Task) (err error) {
 	t.StartedAt = take(&f, at, err)
 	at, err = moment("expires_at_us", p.ExpiresAtUs)
 	t.ExpiresAt = take(&f, at, err)
+	at, err = moment("unique_until_us", p.UniqueUntilUs)
+	t.UniqueUntil = take(&f, at, err)
 	at, err = moment("delete_at_us", p.DeleteAtUs)
 	t.DeleteAt = take(&f, at, err)
 	at, err = moment("updated_at_us", p.UpdatedAtUs)

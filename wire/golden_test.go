@@ -72,6 +72,7 @@ func goldenFull() *task.Task {
 		goldenAt.Add(time.Hour), time.Minute
 	f.Backoff = task.Backoff{Initial: time.Second, FactorPercent: 200, Max: time.Minute, JitterPercent: 10}
 	f.Progress = task.Progress{Percent: 40, Message: "half", Cursor: []byte("c")}
+	f.UniqueScope, f.UniqueUntil, f.UniqueHeld, f.ReplacedBy = task.UniqueTTL, goldenAt.Add(time.Minute), true, goldenID2
 	f.History = []task.Attempt{{Number: 1, WorkerID: "w0", StartedAt: goldenAt, EndedAt: goldenAt.Add(time.Second),
 		Outcome: task.Failure, Error: "no"}}
 	f.CancelRequested, f.DeleteAt = true, goldenAt.Add(time.Hour)
@@ -99,6 +100,11 @@ func taskGoldens() map[string][]golden {
 	plain := &task.Spec{ID: goldenID, Type: "email", Payload: []byte("hello")}
 	delayed := &task.Spec{ID: goldenID, Type: "email", Delay: 1500 * time.Millisecond}
 	refused := fmt.Errorf("%w: %s", task.ErrConflict, goldenID2)
+	unique := &task.Spec{
+		ID: goldenID2, Type: "email", UniqueKey: "u", UniqueScope: task.UniqueTTL, UniqueTTL: time.Minute,
+		OnConflict: task.ConflictReject, ExpiresIn: time.Hour,
+	}
+	held := fmt.Errorf("%w: task %s", task.ErrUniqueConflict, goldenID)
 	return map[string][]golden{
 		"SubmitTask": {
 			{"one task with type and payload only", true, SubmitTask, 1,
@@ -108,6 +114,12 @@ func taskGoldens() map[string][]golden {
 				&wirepb.SubmitRequest{Atomic: true, Tasks: []*wirepb.TaskSpec{SpecToPB(delayed), SpecToPB(goldenSpec())}}},
 			{"the second was refused, so the first was aborted", false, Ack, 2, &wirepb.SubmitReply{Receipts: ReceiptsToPB(
 				[]task.Receipt{{ID: goldenID, Err: task.ErrAborted}, {ID: goldenID2, Err: refused}})}},
+			{"one task with a unique key for a minute, that expires after an hour", true, SubmitTask, 3,
+				&wirepb.SubmitRequest{Tasks: []*wirepb.TaskSpec{SpecToPB(unique)}}},
+			{"another holds the key, and the policy is to reject", false, Ack, 3,
+				&wirepb.SubmitReply{Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID2, Err: held}})}},
+			{"the same, if the policy is to return the other", false, Ack, 4,
+				&wirepb.SubmitReply{Receipts: ReceiptsToPB([]task.Receipt{{ID: goldenID, Existing: true}})}},
 		},
 		"ClaimTask": {
 			{"up to 10 tasks of two types, waiting up to 30 s", true, ClaimTask, 3, goldenClaim()},

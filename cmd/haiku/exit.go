@@ -38,6 +38,7 @@ var exits = [...]struct {
 	{task.ErrUnknownDependency, exitNotFound},
 	{task.ErrNotFound, exitNotFound},
 	{task.ErrConflict, exitConflict},
+	{task.ErrUniqueConflict, exitConflict},
 	{task.ErrIDExpired, exitConflict},
 	{task.ErrTransition, exitConflict},
 	{task.ErrStaleLease, exitConflict},

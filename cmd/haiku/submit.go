@@ -30,6 +30,11 @@ type submission struct {
 	id          string
 	dependsOn   []string
 	uniqueKey   string
+	uniqueScope string
+	uniqueTTL   time.Duration
+	onConflict  string
+	expiresIn   time.Duration
+	expiresAt   string
 	wait        bool
 	waitTimeout time.Duration
 }
@@ -52,7 +57,7 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 	var given []string
 	for _, name := range [...]string{
 		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "retention", "id", "depends-on",
-		"unique-key",
+		"unique-key", "unique-scope", "unique-ttl", "on-conflict", "expires-in", "expires-at",
 	} {
 		if cmd.Flags().Changed(name) {
 			given = append(given, "--"+name)
@@ -63,6 +68,10 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 		return errors.New("--payload and --payload-file exclude each other")
 	case slices.Contains(given, "--in") && slices.Contains(given, "--at"):
 		return errors.New("--in and --at exclude each other")
+	case slices.Contains(given, "--expires-in") && slices.Contains(given, "--expires-at"):
+		return errors.New("--expires-in and --expires-at exclude each other")
+	case slices.Contains(given, "--unique-key") && s.uniqueKey == "":
+		return errors.New("--unique-key is empty")
 	}
 	return nil
 }
@@ -79,14 +88,19 @@ func (s *submission) addFlags(flags *pflag.FlagSet) {
 	flags.DurationVar(&s.retention, "retention", 0, "kept for so long after its end; 0 for what is set for its type")
 	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
 	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
-	flags.StringVar(&s.uniqueKey, "unique-key", "", "key kept with the task")
+	flags.StringVar(&s.uniqueKey, "unique-key", "", "key that at most one task of the queue and type holds")
+	flags.StringVar(&s.uniqueScope, "unique-scope", "", "how long it is held: until_done (default), pending or ttl")
+	flags.DurationVar(&s.uniqueTTL, "unique-ttl", 0, "hold the key for this long from now, whatever becomes of the task")
+	flags.StringVar(&s.onConflict, "on-conflict", "", "if another task holds the key: return_existing (default), reject,\nreplace or debounce")
+	flags.DurationVar(&s.expiresIn, "expires-in", 0, "dead letter if not started within this time")
+	flags.StringVar(&s.expiresAt, "expires-at", "", "dead letter if not started by this moment")
 	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended, and show it; exit code 8 if it failed")
 	flags.DurationVar(&s.waitTimeout, "wait-timeout", 0, "with --wait, how long at most; 0 for no limit")
 }
 
 // spec makes the task of the command line. Only flags that were given count as sent.
 func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, error) {
-	spec := task.Spec{ID: task.NewID(), Type: typ, Queue: s.queue, Delay: s.in, UniqueKey: s.uniqueKey, Retention: s.retention}
+	spec := task.Spec{ID: task.NewID(), Type: typ, Queue: s.queue, Delay: s.in, ExpiresIn: s.expiresIn, Retention: s.retention}
 	var err error
 	if s.id != "" {
 		if spec.ID, err = task.ParseID(s.id); err != nil {
@@ -107,15 +121,32 @@ func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, 
 		return spec, &usageError{fmt.Errorf("--timeout %s is not a whole number of seconds", s.timeout)}
 	}
 	spec.TimeoutSeconds = uint64(s.timeout / time.Second)
-	if s.at != "" {
-		if spec.ScheduledAt, err = time.Parse(time.RFC3339, s.at); err != nil {
-			return spec, &usageError{fmt.Errorf("--at %q is not a moment such as 2030-01-02T15:04:05Z", s.at)}
-		}
+	if spec.ScheduledAt, err = parseMoment("at", s.at); err != nil {
+		return spec, err
+	}
+	if spec.ExpiresAt, err = parseMoment("expires-at", s.expiresAt); err != nil {
+		return spec, err
+	}
+	if err := s.unique(&spec); err != nil {
+		return spec, err
 	}
 	if spec.Payload, err = a.payload(s); err != nil {
 		return spec, err
 	}
 	return spec, spec.Validate()
+}
+
+// unique reads the flags of the unique key. A time without a scope means the scope ttl.
+func (s *submission) unique(spec *task.Spec) (err error) {
+	spec.UniqueKey, spec.UniqueTTL = s.uniqueKey, s.uniqueTTL
+	if spec.UniqueScope, err = task.ParseUniqueScope(s.uniqueScope); err != nil {
+		return err
+	}
+	if s.uniqueTTL != 0 && s.uniqueScope == "" {
+		spec.UniqueScope = task.UniqueTTL
+	}
+	spec.OnConflict, err = task.ParseConflictPolicy(s.onConflict)
+	return err
 }
 
 // payload reads what is to be sent, and no more of it than could be.
@@ -146,9 +177,10 @@ func (a *app) submitOne(cmd *cobra.Command, s *submission, typ string) error {
 	if err != nil {
 		return err
 	}
+	id := spec.ID
 	err = a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 		receipt, err := c.SubmitSpec(ctx, spec)
-		if err != nil || s.wait {
+		if id = receipt.ID; err != nil || s.wait {
 			return err
 		}
 		return a.print(receiptForm(receipt), func(w io.Writer) { row(w, receipt.ID) })
@@ -160,6 +192,6 @@ func (a *app) submitOne(cmd *cobra.Command, s *submission, typ string) error {
 		return nil
 	}
 	return a.do(cmd, s.waitTimeout, func(ctx context.Context, c *client.Client) error {
-		return a.waitFor(ctx, c, []task.ID{spec.ID})
+		return a.waitFor(ctx, c, []task.ID{id})
 	})
 }

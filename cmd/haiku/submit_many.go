@@ -38,7 +38,8 @@ func (a *app) submitManyCommand() *cobra.Command {
 			"A line is a JSON object with task_type and, where wanted, id, queue, payload (text), payload_base64 (bytes),\n" +
 			"priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes, timeout_seconds, retention (such as\n" +
 			"\"36h\"), dependencies, on_dependency_failure (cancel, ignore or block), headers ([{\"name\":..,\"value\":..}]),\n" +
-			"unique_key, name (within the file), and after (names of lines before that have to complete first).\n\n" +
+			"unique_key, unique_scope (until_done, pending or ttl), unique_ttl, on_conflict (return_existing, reject, replace\n" +
+			"or debounce), expires_in (a duration), expires_at, name (within the file), and after (names of lines before that have to complete first).\n\n" +
 			"A line that is refused does not stop the others; exit code 1 says that there were some. A queue that is full is\n" +
 			"waited for. With --resume STATE a run that was interrupted goes on where it ended, and no task is submitted twice:\n" +
 			"STATE keeps the place and what the ids are made from. Lines with an id of their own can be sent again anyway.\n" +

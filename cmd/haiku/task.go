@@ -113,11 +113,12 @@ func ending(t *task.Task) string {
 type receiptJSON struct {
 	ID        task.ID `json:"id"`
 	Duplicate bool    `json:"duplicate"`
+	Existing  bool    `json:"existing,omitempty"` // the id is that of the task that holds the unique key
 	Error     string  `json:"error,omitempty"`
 }
 
 func receiptForm(r task.Receipt) receiptJSON {
-	form := receiptJSON{ID: r.ID, Duplicate: r.Duplicate}
+	form := receiptJSON{ID: r.ID, Duplicate: r.Duplicate, Existing: r.Existing}
 	if r.Err != nil {
 		form.Error = r.Err.Error()
 	}
@@ -197,10 +198,24 @@ func writeDetails(w io.Writer, t *task.Task) {
 	line("cancel", "requested", t.CancelRequested && t.Status == task.InProgress)
 	line("depends on", joinIDs(t.Dependencies), len(t.Dependencies) > 0)
 	line("waiting for", fmt.Sprintf("%d of them", t.WaitingFor), t.WaitingFor > 0)
-	line("unique key", shorten(t.UniqueKey, 200), t.UniqueKey != "")
+	line("unique key", uniqueText(t), t.UniqueKey != "")
+	line("content of", t.ReplacedBy, t.ReplacedBy != task.ID{})
+	line("expires", moment(t.ExpiresAt)+" unless started", t.CanExpire())
 	line("payload", content(t.Payload, t.PayloadSize), t.PayloadSize > 0)
 	line("result", content(t.Result, t.ResultSize), t.ResultSize > 0)
 	line("error", shorten(t.Error, 2000), t.Error != "")
+}
+
+// uniqueText shows a unique key, its scope, and whether the task holds it.
+func uniqueText(t *task.Task) string {
+	text := shorten(t.UniqueKey, 200) + " (" + t.UniqueScope.String()
+	if !t.UniqueUntil.IsZero() {
+		text += " " + moment(t.UniqueUntil)
+	}
+	if !t.UniqueHeld {
+		text += ", free"
+	}
+	return text + ")"
 }
 
 // content shows bytes as text where they are text, and short.

@@ -29,7 +29,12 @@ type specLine struct {
 	Dependencies        []task.ID             `json:"dependencies"`
 	OnDependencyFailure task.DependencyPolicy `json:"on_dependency_failure"`
 	Headers             []task.Header         `json:"headers"`
-	UniqueKey           string                `json:"unique_key"`
+	ExpiresIn           string                `json:"expires_in"`
+	ExpiresAt           time.Time             `json:"expires_at"`
+	UniqueKey           *string               `json:"unique_key"`
+	UniqueScope         task.UniqueScope      `json:"unique_scope"`
+	UniqueTTL           string                `json:"unique_ttl"`
+	OnConflict          task.ConflictPolicy   `json:"on_conflict"`
 }
 
 // parseLine reads one line. A key that is not in specLine is refused, so that nothing is left out in silence. The spec
@@ -46,7 +51,8 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 	spec = task.Spec{
 		ID: l.ID, Type: l.Type, Queue: l.Queue, Payload: []byte(l.Payload), Priority: l.Priority, ScheduledAt: l.ScheduledAt,
 		MaxRetries: l.MaxRetries, MaxCrashes: l.MaxCrashes, TimeoutSeconds: l.TimeoutSeconds, Dependencies: l.Dependencies,
-		OnDependencyFailure: l.OnDependencyFailure, Headers: l.Headers, UniqueKey: l.UniqueKey,
+		OnDependencyFailure: l.OnDependencyFailure, Headers: l.Headers,
+		ExpiresAt: l.ExpiresAt, UniqueScope: l.UniqueScope, OnConflict: l.OnConflict,
 	}
 	if l.PayloadBase64 != nil {
 		if l.Payload != "" {
@@ -54,19 +60,27 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 		}
 		spec.Payload = l.PayloadBase64
 	}
-	if l.Delay != "" {
-		delay, err := time.ParseDuration(l.Delay)
-		if err != nil {
-			return l, spec, fmt.Errorf("%w: delay %q is not a duration such as 90s", task.ErrInvalid, l.Delay)
+	if l.UniqueKey != nil {
+		if spec.UniqueKey = *l.UniqueKey; spec.UniqueKey == "" {
+			return l, spec, fmt.Errorf("%w: unique_key is empty", task.ErrInvalid)
 		}
-		spec.Delay = delay
 	}
-	if l.Retention != "" {
-		retention, err := time.ParseDuration(l.Retention)
-		if err != nil {
-			return l, spec, fmt.Errorf("%w: retention %q is not a duration such as 36h", task.ErrInvalid, l.Retention)
+	for _, d := range []struct {
+		name, text string
+		to         *time.Duration
+	}{
+		{"delay", l.Delay, &spec.Delay}, {"retention", l.Retention, &spec.Retention}, {"expires_in", l.ExpiresIn, &spec.ExpiresIn},
+		{"unique_ttl", l.UniqueTTL, &spec.UniqueTTL},
+	} {
+		if d.text == "" {
+			continue
 		}
-		spec.Retention = retention
+		if *d.to, err = time.ParseDuration(d.text); err != nil {
+			return l, spec, fmt.Errorf("%w: %s %q is not a duration such as 90s", task.ErrInvalid, d.name, d.text)
+		}
+	}
+	if spec.UniqueTTL != 0 && spec.UniqueScope == 0 {
+		spec.UniqueScope = task.UniqueTTL
 	}
 	return l, spec, nil
 }

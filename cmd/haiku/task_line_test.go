@@ -20,14 +20,16 @@ func TestParseSpec(t *testing.T) {
 	id, parent := task.NewID(), task.NewID()
 	spec, err := readLine([]byte(`{"id":"` + id.String() + `","task_type":"resize","queue":"q","payload":"text","priority":255,
 		"delay":"90s","max_retries":0,"max_crashes":2,"timeout_seconds":7,"dependencies":["` + parent.String() + `"],
-		"on_dependency_failure":"ignore","headers":[{"name":"trace","value":"1"}],"unique_key":"k"}`))
+		"on_dependency_failure":"ignore","headers":[{"name":"trace","value":"1"}],"unique_key":"k","unique_ttl":"1h",
+		"on_conflict":"reject","expires_in":"2h"}`))
 	if err != nil {
 		t.Fatal(err)
 	}
 	if spec.ID != id || spec.Type != "resize" || spec.Queue != "q" || string(spec.Payload) != "text" || *spec.Priority != 255 ||
 		spec.Delay != 90*time.Second || *spec.MaxRetries != 0 || *spec.MaxCrashes != 2 || spec.TimeoutSeconds != 7 ||
 		len(spec.Dependencies) != 1 || spec.Dependencies[0] != parent || spec.OnDependencyFailure != task.PolicyIgnore ||
-		len(spec.Headers) != 1 || spec.Headers[0].Value != "1" || spec.UniqueKey != "k" {
+		len(spec.Headers) != 1 || spec.Headers[0].Value != "1" || spec.UniqueKey != "k" ||
+		spec.UniqueScope != task.UniqueTTL || spec.UniqueTTL != time.Hour || spec.OnConflict != task.ConflictReject || spec.ExpiresIn != 2*time.Hour {
 		t.Errorf("read as %+v", spec)
 	}
 	spec, err = readLine([]byte(`{"task_type":"t","payload_base64":"AAEC","scheduled_at":"2030-01-02T03:04:05Z"}`))
@@ -56,6 +58,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"both payloads":      `{"task_type":"t","payload":"x","payload_base64":"AA=="}`,
 		"no base64":          `{"task_type":"t","payload_base64":"?"}`,
 		"bad id":             `{"task_type":"t","id":"1"}`,
+		"empty key":          `{"task_type":"t","unique_key":""}`,
+		"unknown scope":      `{"task_type":"t","unique_key":"k","unique_scope":"ever"}`,
+		"ttl as a number":    `{"task_type":"t","unique_key":"k","unique_ttl":1}`,
 		"unknown policy":     `{"task_type":"t","on_dependency_failure":"hope"}`,
 		"long payload":       `{"task_type":"t","payload":"` + strings.Repeat("x", task.MaxPayload+1) + `"}`,
 	} {

@@ -102,6 +102,10 @@ type Spec struct {
 	BackoffMaxUs         int64                  `protobuf:"varint,19,opt,name=backoff_max_us,json=backoffMaxUs,proto3" json:"backoff_max_us,omitempty"`
 	BackoffJitterPercent uint32                 `protobuf:"varint,20,opt,name=backoff_jitter_percent,json=backoffJitterPercent,proto3" json:"backoff_jitter_percent,omitempty"`
 	Hash                 []byte                 `protobuf:"bytes,21,opt,name=hash,proto3" json:"hash,omitempty"` // content hash of what the client sent
+	UniqueScope          uint32                 `protobuf:"varint,40,opt,name=unique_scope,json=uniqueScope,proto3" json:"unique_scope,omitempty"`
+	UniqueTtlUs          int64                  `protobuf:"varint,41,opt,name=unique_ttl_us,json=uniqueTtlUs,proto3" json:"unique_ttl_us,omitempty"`
+	OnConflict           uint32                 `protobuf:"varint,42,opt,name=on_conflict,json=onConflict,proto3" json:"on_conflict,omitempty"`
+	ExpiresInUs          int64                  `protobuf:"varint,43,opt,name=expires_in_us,json=expiresInUs,proto3" json:"expires_in_us,omitempty"`
 	unknownFields        protoimpl.UnknownFields
 	sizeCache            protoimpl.SizeCache
 }
@@ -281,6 +285,34 @@ func (x *Spec) GetHash() []byte {
 		return x.Hash
 	}
 	return nil
+}
+
+func (x *Spec) GetUniqueScope() uint32 {
+	if x != nil {
+		return x.UniqueScope
+	}
+	return 0
+}
+
+func (x *Spec) GetUniqueTtlUs() int64 {
+	if x != nil {
+		return x.UniqueTtlUs
+	}
+	return 0
+}
+
+func (x *Spec) GetOnConflict() uint32 {
+	if x != nil {
+		return x.OnConflict
+	}
+	return 0
+}
+
+func (x *Spec) GetExpiresInUs() int64 {
+	if x != nil {
+		return x.ExpiresInUs
+	}
+	return 0
 }
 
 type Submit struct {
@@ -2367,6 +2399,50 @@ func (x *Operation) GetEndedAtUs() int64 {
 	return 0
 }
 
+type Expire struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Max           uint32                 `protobuf:"varint,1,opt,name=max,proto3" json:"max,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Expire) Reset() {
+	*x = Expire{}
+	mi := &file_command_proto_msgTypes[33]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Expire) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Expire) ProtoMessage() {}
+
+func (x *Expire) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[33]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Expire.ProtoReflect.Descriptor instead.
+func (*Expire) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{33}
+}
+
+func (x *Expire) GetMax() uint32 {
+	if x != nil {
+		return x.Max
+	}
+	return 0
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -2374,7 +2450,7 @@ const file_command_proto_rawDesc = "" +
 	"\rcommand.proto\x12\x10haiku.command.v1\"2\n" +
 	"\x06Header\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
-	"\x05value\x18\x02 \x01(\tR\x05value\"\xa6\x06\n" +
+	"\x05value\x18\x02 \x01(\tR\x05value\"\xb2\a\n" +
 	"\x04Spec\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -2400,7 +2476,12 @@ const file_command_proto_rawDesc = "" +
 	"\x16backoff_factor_percent\x18\x12 \x01(\rR\x14backoffFactorPercent\x12$\n" +
 	"\x0ebackoff_max_us\x18\x13 \x01(\x03R\fbackoffMaxUs\x124\n" +
 	"\x16backoff_jitter_percent\x18\x14 \x01(\rR\x14backoffJitterPercent\x12\x12\n" +
-	"\x04hash\x18\x15 \x01(\fR\x04hashB\v\n" +
+	"\x04hash\x18\x15 \x01(\fR\x04hash\x12!\n" +
+	"\funique_scope\x18( \x01(\rR\vuniqueScope\x12\"\n" +
+	"\runique_ttl_us\x18) \x01(\x03R\vuniqueTtlUs\x12\x1f\n" +
+	"\von_conflict\x18* \x01(\rR\n" +
+	"onConflict\x12\"\n" +
+	"\rexpires_in_us\x18+ \x01(\x03R\vexpiresInUsB\v\n" +
 	"\t_priorityB\x0e\n" +
 	"\f_max_retriesB\x0e\n" +
 	"\f_max_crashes\"v\n" +
@@ -2567,7 +2648,9 @@ const file_command_proto_rawDesc = "" +
 	"\x06failed\x18\x06 \x01(\x04R\x06failed\x12\x14\n" +
 	"\x05error\x18\a \x01(\tR\x05error\x12\"\n" +
 	"\rstarted_at_us\x18\b \x01(\x03R\vstartedAtUs\x12\x1e\n" +
-	"\vended_at_us\x18\t \x01(\x03R\tendedAtUsB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\vended_at_us\x18\t \x01(\x03R\tendedAtUs\"\x1a\n" +
+	"\x06Expire\x12\x10\n" +
+	"\x03max\x18\x01 \x01(\rR\x03maxB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -2581,7 +2664,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 33)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),         // 0: haiku.command.v1.Header
 	(*Spec)(nil),           // 1: haiku.command.v1.Spec
@@ -2616,6 +2699,7 @@ var file_command_proto_goTypes = []any{
 	(*StepOperation)(nil),  // 30: haiku.command.v1.StepOperation
 	(*EndOperation)(nil),   // 31: haiku.command.v1.EndOperation
 	(*Operation)(nil),      // 32: haiku.command.v1.Operation
+	(*Expire)(nil),         // 33: haiku.command.v1.Expire
 }
 var file_command_proto_depIdxs = []int32{
 	0,  // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -2651,7 +2735,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   33,
+			NumMessages:   34,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

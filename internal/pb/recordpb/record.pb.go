@@ -394,6 +394,10 @@ type Record struct {
 	Hash                []byte                 `protobuf:"bytes,38,opt,name=hash,proto3" json:"hash,omitempty"`
 	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"`
 	AgingSeconds        uint32                 `protobuf:"varint,60,opt,name=aging_seconds,json=agingSeconds,proto3" json:"aging_seconds,omitempty"` // 0: strict order
+	UniqueScope         uint32                 `protobuf:"varint,65,opt,name=unique_scope,json=uniqueScope,proto3" json:"unique_scope,omitempty"`
+	UniqueUntilUs       int64                  `protobuf:"varint,66,opt,name=unique_until_us,json=uniqueUntilUs,proto3" json:"unique_until_us,omitempty"` // with scope ttl
+	UniqueHeld          bool                   `protobuf:"varint,67,opt,name=unique_held,json=uniqueHeld,proto3" json:"unique_held,omitempty"`            // it stands in index_unique
+	ReplacedBy          []byte                 `protobuf:"bytes,68,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`             // the last submit whose content it took
 	Recount             bool                   `protobuf:"varint,72,opt,name=recount,proto3" json:"recount,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -709,6 +713,34 @@ func (x *Record) GetAgingSeconds() uint32 {
 	return 0
 }
 
+func (x *Record) GetUniqueScope() uint32 {
+	if x != nil {
+		return x.UniqueScope
+	}
+	return 0
+}
+
+func (x *Record) GetUniqueUntilUs() int64 {
+	if x != nil {
+		return x.UniqueUntilUs
+	}
+	return 0
+}
+
+func (x *Record) GetUniqueHeld() bool {
+	if x != nil {
+		return x.UniqueHeld
+	}
+	return false
+}
+
+func (x *Record) GetReplacedBy() []byte {
+	if x != nil {
+		return x.ReplacedBy
+	}
+	return nil
+}
+
 func (x *Record) GetRecount() bool {
 	if x != nil {
 		return x.Recount
@@ -853,7 +885,7 @@ const file_record_proto_rawDesc = "" +
 	"\tLastLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"\x98\v\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xa5\f\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x18\n" +
@@ -904,7 +936,13 @@ const file_record_proto_rawDesc = "" +
 	"\x04hash\x18& \x01(\fR\x04hash\x12 \n" +
 	"\fdelete_at_us\x18' \x01(\x03R\n" +
 	"deleteAtUs\x12#\n" +
-	"\raging_seconds\x18< \x01(\rR\fagingSeconds\x12\x18\n" +
+	"\raging_seconds\x18< \x01(\rR\fagingSeconds\x12!\n" +
+	"\funique_scope\x18A \x01(\rR\vuniqueScope\x12&\n" +
+	"\x0funique_until_us\x18B \x01(\x03R\runiqueUntilUs\x12\x1f\n" +
+	"\vunique_held\x18C \x01(\bR\n" +
+	"uniqueHeld\x12\x1f\n" +
+	"\vreplaced_by\x18D \x01(\fR\n" +
+	"replacedBy\x12\x18\n" +
 	"\arecount\x18H \x01(\bR\arecount\"\x91\x02\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x04R\x05ready\x12\x1c\n" +

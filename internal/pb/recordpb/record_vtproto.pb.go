@@ -329,6 +329,41 @@ func (m *Record) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0xc0
 	}
+	if len(m.ReplacedBy) > 0 {
+		i -= len(m.ReplacedBy)
+		copy(dAtA[i:], m.ReplacedBy)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.ReplacedBy)))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xa2
+	}
+	if m.UniqueHeld {
+		i--
+		if m.UniqueHeld {
+			dAtA[i] = 1
+		} else {
+			dAtA[i] = 0
+		}
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x98
+	}
+	if m.UniqueUntilUs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UniqueUntilUs))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x90
+	}
+	if m.UniqueScope != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.UniqueScope))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0x88
+	}
 	if m.AgingSeconds != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.AgingSeconds))
 		i--
@@ -972,6 +1007,19 @@ func (m *Record) SizeVT() (n int) {
 	}
 	if m.AgingSeconds != 0 {
 		n += 2 + protohelpers.SizeOfVarint(uint64(m.AgingSeconds))
+	}
+	if m.UniqueScope != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.UniqueScope))
+	}
+	if m.UniqueUntilUs != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.UniqueUntilUs))
+	}
+	if m.UniqueHeld {
+		n += 3
+	}
+	l = len(m.ReplacedBy)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	if m.Recount {
 		n += 3
@@ -2733,6 +2781,98 @@ func (m *Record) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 65:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UniqueScope", wireType)
+			}
+			m.UniqueScope = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UniqueScope |= uint32(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 66:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UniqueUntilUs", wireType)
+			}
+			m.UniqueUntilUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.UniqueUntilUs |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+		case 67:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field UniqueHeld", wireType)
+			}
+			var v int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				v |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			m.UniqueHeld = bool(v != 0)
+		case 68:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field ReplacedBy", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.ReplacedBy = append(m.ReplacedBy[:0], dAtA[iNdEx:postIndex]...)
+			if m.ReplacedBy == nil {
+				m.ReplacedBy = []byte{}
+			}
+			iNdEx = postIndex
 		case 72:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Recount", wireType)

@@ -678,6 +678,10 @@ type TaskSpec struct {
 	ExpiresAtUs         int64                  `protobuf:"varint,15,opt,name=expires_at_us,json=expiresAtUs,proto3" json:"expires_at_us,omitempty"`
 	RetentionUs         int64                  `protobuf:"varint,16,opt,name=retention_us,json=retentionUs,proto3" json:"retention_us,omitempty"`
 	Backoff             *Backoff               `protobuf:"bytes,17,opt,name=backoff,proto3" json:"backoff,omitempty"`
+	UniqueScope         uint32                 `protobuf:"varint,40,opt,name=unique_scope,json=uniqueScope,proto3" json:"unique_scope,omitempty"` // 0 or 1 until_done, 2 pending, 3 ttl
+	UniqueTtlUs         int64                  `protobuf:"varint,41,opt,name=unique_ttl_us,json=uniqueTtlUs,proto3" json:"unique_ttl_us,omitempty"`
+	OnConflict          uint32                 `protobuf:"varint,42,opt,name=on_conflict,json=onConflict,proto3" json:"on_conflict,omitempty"` // 0 return_existing, 1 reject, 2 replace, 3 debounce
+	ExpiresInUs         int64                  `protobuf:"varint,43,opt,name=expires_in_us,json=expiresInUs,proto3" json:"expires_in_us,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -831,6 +835,34 @@ func (x *TaskSpec) GetBackoff() *Backoff {
 	return nil
 }
 
+func (x *TaskSpec) GetUniqueScope() uint32 {
+	if x != nil {
+		return x.UniqueScope
+	}
+	return 0
+}
+
+func (x *TaskSpec) GetUniqueTtlUs() int64 {
+	if x != nil {
+		return x.UniqueTtlUs
+	}
+	return 0
+}
+
+func (x *TaskSpec) GetOnConflict() uint32 {
+	if x != nil {
+		return x.OnConflict
+	}
+	return 0
+}
+
+func (x *TaskSpec) GetExpiresInUs() int64 {
+	if x != nil {
+		return x.ExpiresInUs
+	}
+	return 0
+}
+
 type Attempt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Number        uint32                 `protobuf:"varint,1,opt,name=number,proto3" json:"number,omitempty"`
@@ -956,6 +988,10 @@ type Task struct {
 	UpdatedAtUs         int64                  `protobuf:"varint,37,opt,name=updated_at_us,json=updatedAtUs,proto3" json:"updated_at_us,omitempty"`
 	Seq                 uint64                 `protobuf:"varint,38,opt,name=seq,proto3" json:"seq,omitempty"`
 	DeleteAtUs          int64                  `protobuf:"varint,39,opt,name=delete_at_us,json=deleteAtUs,proto3" json:"delete_at_us,omitempty"` // of a task that ended: when it is deleted; 0 for never
+	UniqueScope         uint32                 `protobuf:"varint,65,opt,name=unique_scope,json=uniqueScope,proto3" json:"unique_scope,omitempty"`
+	UniqueUntilUs       int64                  `protobuf:"varint,66,opt,name=unique_until_us,json=uniqueUntilUs,proto3" json:"unique_until_us,omitempty"`
+	UniqueHeld          bool                   `protobuf:"varint,67,opt,name=unique_held,json=uniqueHeld,proto3" json:"unique_held,omitempty"`
+	ReplacedBy          []byte                 `protobuf:"bytes,68,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
 }
@@ -1263,12 +1299,41 @@ func (x *Task) GetDeleteAtUs() int64 {
 	return 0
 }
 
+func (x *Task) GetUniqueScope() uint32 {
+	if x != nil {
+		return x.UniqueScope
+	}
+	return 0
+}
+
+func (x *Task) GetUniqueUntilUs() int64 {
+	if x != nil {
+		return x.UniqueUntilUs
+	}
+	return 0
+}
+
+func (x *Task) GetUniqueHeld() bool {
+	if x != nil {
+		return x.UniqueHeld
+	}
+	return false
+}
+
+func (x *Task) GetReplacedBy() []byte {
+	if x != nil {
+		return x.ReplacedBy
+	}
+	return nil
+}
+
 // Receipt answers one item: error is absent when it took effect, now or earlier (duplicate).
 type Receipt struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
 	Duplicate     bool                   `protobuf:"varint,2,opt,name=duplicate,proto3" json:"duplicate,omitempty"`
 	Error         *Nack                  `protobuf:"bytes,3,opt,name=error,proto3" json:"error,omitempty"`
+	Existing      bool                   `protobuf:"varint,10,opt,name=existing,proto3" json:"existing,omitempty"` // id is that of the task that holds the unique key
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -1322,6 +1387,13 @@ func (x *Receipt) GetError() *Nack {
 		return x.Error
 	}
 	return nil
+}
+
+func (x *Receipt) GetExisting() bool {
+	if x != nil {
+		return x.Existing
+	}
+	return false
 }
 
 type SubmitRequest struct {
@@ -5868,7 +5940,7 @@ const file_wire_proto_rawDesc = "" +
 	"\bProgress\x12\x18\n" +
 	"\apercent\x18\x01 \x01(\rR\apercent\x12\x18\n" +
 	"\amessage\x18\x02 \x01(\tR\amessage\x12\x16\n" +
-	"\x06cursor\x18\x03 \x01(\fR\x06cursor\"\x85\x05\n" +
+	"\x06cursor\x18\x03 \x01(\fR\x06cursor\"\x91\x06\n" +
 	"\bTaskSpec\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -5890,7 +5962,12 @@ const file_wire_proto_rawDesc = "" +
 	"unique_key\x18\x0e \x01(\tR\tuniqueKey\x12\"\n" +
 	"\rexpires_at_us\x18\x0f \x01(\x03R\vexpiresAtUs\x12!\n" +
 	"\fretention_us\x18\x10 \x01(\x03R\vretentionUs\x120\n" +
-	"\abackoff\x18\x11 \x01(\v2\x16.haiku.wire.v1.BackoffR\abackoffB\v\n" +
+	"\abackoff\x18\x11 \x01(\v2\x16.haiku.wire.v1.BackoffR\abackoff\x12!\n" +
+	"\funique_scope\x18( \x01(\rR\vuniqueScope\x12\"\n" +
+	"\runique_ttl_us\x18) \x01(\x03R\vuniqueTtlUs\x12\x1f\n" +
+	"\von_conflict\x18* \x01(\rR\n" +
+	"onConflict\x12\"\n" +
+	"\rexpires_in_us\x18+ \x01(\x03R\vexpiresInUsB\v\n" +
 	"\t_priorityB\x0e\n" +
 	"\f_max_retriesB\x0e\n" +
 	"\f_max_crashes\"\xb2\x01\n" +
@@ -5900,8 +5977,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rstarted_at_us\x18\x03 \x01(\x03R\vstartedAtUs\x12\x1e\n" +
 	"\vended_at_us\x18\x04 \x01(\x03R\tendedAtUs\x12\x18\n" +
 	"\aoutcome\x18\x05 \x01(\rR\aoutcome\x12\x14\n" +
-	"\x05error\x18\x06 \x01(\tR\x05error\"\xa8\n" +
-	"\n" +
+	"\x05error\x18\x06 \x01(\tR\x05error\"\xb5\v\n" +
 	"\x04Task\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x14\n" +
@@ -5950,11 +6026,19 @@ const file_wire_proto_rawDesc = "" +
 	"\rupdated_at_us\x18% \x01(\x03R\vupdatedAtUs\x12\x10\n" +
 	"\x03seq\x18& \x01(\x04R\x03seq\x12 \n" +
 	"\fdelete_at_us\x18' \x01(\x03R\n" +
-	"deleteAtUs\"b\n" +
+	"deleteAtUs\x12!\n" +
+	"\funique_scope\x18A \x01(\rR\vuniqueScope\x12&\n" +
+	"\x0funique_until_us\x18B \x01(\x03R\runiqueUntilUs\x12\x1f\n" +
+	"\vunique_held\x18C \x01(\bR\n" +
+	"uniqueHeld\x12\x1f\n" +
+	"\vreplaced_by\x18D \x01(\fR\n" +
+	"replacedBy\"~\n" +
 	"\aReceipt\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x1c\n" +
 	"\tduplicate\x18\x02 \x01(\bR\tduplicate\x12)\n" +
-	"\x05error\x18\x03 \x01(\v2\x13.haiku.wire.v1.NackR\x05error\"V\n" +
+	"\x05error\x18\x03 \x01(\v2\x13.haiku.wire.v1.NackR\x05error\x12\x1a\n" +
+	"\bexisting\x18\n" +
+	" \x01(\bR\bexisting\"V\n" +
 	"\rSubmitRequest\x12-\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x17.haiku.wire.v1.TaskSpecR\x05tasks\x12\x16\n" +
 	"\x06atomic\x18\x02 \x01(\bR\x06atomic\"A\n" +
