@@ -174,7 +174,7 @@ func TestConcurrencyThroughFailover(t *testing.T) {
 
 	crashed := task.NewSessionID() // a worker that takes a task and is not heard of again
 	leave := c.leader().OpenSession(crashed, member.Origin{}, func([]task.ID, bool) {})
-	c.one(task.Spec{}, crashed, time.Hour)
+	c.one(task.Spec{}, crashed, shortLease) // the next leader may know nothing of the session
 	leave()
 	w := c.work(6)
 	c.submitType("t", 60)
