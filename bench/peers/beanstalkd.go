@@ -175,6 +175,8 @@ func (d *beanstalkDriver) StartWorkers(ctx context.Context, n int, t *Tracker) (
 	})
 	return func() error {
 		go func() { // before the workers end, as they wait in reserve
+			// stop has to have begun: a worker that sees its connection closed before takes it for a failure. Nothing that
+			// is measured waits for this.
 			time.Sleep(100 * time.Millisecond)
 			for _, c := range own {
 				c.Close()

@@ -47,7 +47,7 @@ func produce(ctx context.Context, producers []Producer, t *Tracker, p Params) er
 				}
 				if p.Rate > 0 {
 					due := t.start.Add(time.Duration(lo) * time.Second / time.Duration(p.Rate))
-					time.Sleep(time.Until(due))
+					time.Sleep(time.Until(due)) // the rate of the work is what is asked for
 				}
 				if err := submit(ctx, pr, t, lo, min(lo+p.Batch, p.Tasks), p.Batch > 1); err != nil {
 					once.Do(func() { first = fmt.Errorf("submit: %w", err) })

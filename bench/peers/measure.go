@@ -89,7 +89,7 @@ func (t *trial) run(ctx context.Context) error {
 	if err := t.warmUp(ctx); err != nil {
 		return fmt.Errorf("warm-up: %w", err)
 	}
-	time.Sleep(calmDown)
+	time.Sleep(calmDown) // what the warm-up left to do in the servers is no part of the work
 	ended, err := t.work(ctx)
 	if err != nil {
 		return err

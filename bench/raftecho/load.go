@@ -96,7 +96,7 @@ func (r *run) produce(ctx context.Context, c *Client) {
 		if first >= r.Tasks {
 			return
 		}
-		if r.Rate > 0 {
+		if r.Rate > 0 { // one command each 1/Rate seconds, however long the one before took
 			time.Sleep(time.Until(r.begin.Add(time.Duration(first) * time.Second / time.Duration(r.Rate))))
 		}
 		n := min(r.Batch, r.Tasks-first)

@@ -158,7 +158,7 @@ func (q *queue) settle() error {
 		if quiet++; u.Compacting {
 			quiet = 0
 		}
-		time.Sleep(100 * time.Millisecond)
+		time.Sleep(100 * time.Millisecond) // RocksDB tells of no end of its work: it has to be asked, and not busily
 	}
 	return nil
 }
