@@ -2,6 +2,7 @@ package main
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"text/tabwriter"
@@ -68,10 +69,15 @@ func (l *listing) filter() (task.Filter, error) {
 	if f.Order, err = task.ParseOrder(l.order); err != nil {
 		return f, err
 	}
-	if f.ScheduledFrom, err = parseMoment("scheduled-from", l.from); err != nil {
-		return f, err
+	if l.from != "" || l.to != "" {
+		if l.text != "" {
+			return f, &usageError{errors.New("--filter says all of it: scheduled:FROM..TO is its word")}
+		}
+		if f.ScheduledFrom, err = parseMoment("scheduled-from", l.from); err != nil {
+			return f, err
+		}
+		f.ScheduledTo, err = parseMoment("scheduled-to", l.to)
 	}
-	f.ScheduledTo, err = parseMoment("scheduled-to", l.to)
 	return f, err
 }
 
