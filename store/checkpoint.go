@@ -55,16 +55,6 @@ func (s *Store) Checkpoint() (_ *Checkpoint, err error) {
 	return c, nil
 }
 
-// link makes a checkpoint of the database in dir, which must not exist.
-func (d *database) link(dir string) error {
-	c, err := d.db.NewCheckpoint()
-	if err != nil {
-		return err
-	}
-	defer c.Destroy()
-	return c.CreateCheckpoint(dir, 0)
-}
-
 // describe opens the checkpoint read-only and writes down what is in it.
 func (c *Checkpoint) describe() error {
 	// Listed before it is opened: what opening adds is not part of it.
@@ -86,10 +76,9 @@ func (c *Checkpoint) describe() error {
 	if err != nil {
 		return err
 	}
-	defer d.close()
 	d.describe(&c.header)
 	c.size = c.header.StreamSize()
-	return nil
+	return d.close()
 }
 
 // describe fills in what a stream says of a database.
@@ -120,12 +109,12 @@ func (c *Checkpoint) Tasks() task.QueueCounts {
 
 // StateHash is the hash of the state in the checkpoint; see (*Snapshot).StateHash. It reads all of it, until ctx ends.
 // The caller must have a reader open, or not have released the checkpoint.
-func (c *Checkpoint) StateHash(ctx context.Context) ([32]byte, error) {
+func (c *Checkpoint) StateHash(ctx context.Context) (sum [32]byte, err error) {
 	d, err := c.reopen()
 	if err != nil {
 		return [32]byte{}, fmt.Errorf("hash checkpoint: %w", err)
 	}
-	defer d.close()
+	defer func() { err = errors.Join(err, d.close()) }()
 	stop := context.AfterFunc(ctx, func() { d.closing.Store(true) })
 	defer stop()
 	if ctx.Err() != nil {

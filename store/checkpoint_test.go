@@ -80,7 +80,7 @@ func TestCheckpointRestoresTheSameState(t *testing.T) {
 	foreign := writer{ids: &from.d.familyIDs}
 	foreign.reset()
 	foreign.putVersioned(famMeta, []byte("local/other"), []byte("the sender's own"))
-	if err := foreign.writeTo(from.d.db, from.d.write); err != nil {
+	if err := foreign.writeTo(from.d.engine, from.d.write); err != nil {
 		t.Fatal(err)
 	}
 	c := mustCheckpoint(t, from)
@@ -378,7 +378,9 @@ func unpackOnly(t *testing.T, s *Store, stream []byte) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	d.close()
+	if err := d.close(); err != nil {
+		t.Fatal(err)
+	}
 }
 
 func TestReadsGoOnDuringCheckpointAndRestore(t *testing.T) {

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"os"
@@ -60,10 +61,17 @@ func (h *history) goOn(t testing.TB, s *Store, until int) {
 // it is in a state that it once had, and comes to its last state when what it has lost is written again.
 func (h *history) resume(t testing.TB, cfg Config) (index uint64, err error) {
 	s, err := Open(cfg)
+	if errors.Is(err, errObjects) {
+		t.Fatalf("%s: %v", h.after, err)
+	}
 	if err != nil {
 		return 0, err
 	}
-	defer s.Close()
+	defer func() {
+		if err := s.Close(); errors.Is(err, errObjects) {
+			t.Errorf("%s: %v", h.after, err)
+		}
+	}()
 	index = s.Applied().Index
 	for i := index; ; i++ {
 		hash, err := s.StateHash()

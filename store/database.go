@@ -12,12 +12,9 @@ import (
 // database is one open RocksDB directory together with all that memory holds of it, so that a restore replaces both at
 // once. Whoever uses it holds a reference from Store.acquire.
 type database struct {
-	path        string
-	db          *grocksdb.DB
+	*engine
 	written     *written // of the store
-	handles     [familyCount + 1]*grocksdb.ColumnFamilyHandle
 	familyIDs   [familyCount]uint32
-	settings    *settings
 	read        *grocksdb.ReadOptions
 	write       *grocksdb.WriteOptions
 	users       sync.WaitGroup // references
@@ -50,58 +47,36 @@ type database struct {
 	snapshots  map[*Snapshot]struct{}
 }
 
-// openMode says what openDB may do.
-type openMode int
-
-const (
-	openExisting openMode = iota
-	openCreating          // make the database if there is none
-	openReadOnly
-)
-
 // openDB opens the database in path and reads what memory holds of it. Who gets it hands it to adopt or closes it.
 func (s *Store) openDB(path string, mode openMode) (_ *database, err error) {
-	d := &database{path: path, written: &s.written, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
+	if mode == openExisting {
+		if err := s.checkTables(path); err != nil {
+			return nil, fmt.Errorf("open database %s: %w", path, err)
+		}
+	}
+	e, err := s.openEngine(path, mode)
+	if err != nil {
+		return nil, err
+	}
+	d := &database{engine: e, written: &s.written, pairs: newPairTable(), snapshots: make(map[*Snapshot]struct{})}
 	d.headLimit, d.headsTotal = s.cfg.HeadEntries, s.cfg.HeadsTotal
 	d.tolerant, d.onFatal = s.cfg.Repair, s.cfg.OnFatal
 	d.cache = newRecordCache(s.cfg.RecordCacheBytes)
 	d.writer.ids = &d.familyIDs
-	if d.settings, err = newSettings(&s.cfg, s.cache, mode == openCreating); err != nil {
-		return nil, fmt.Errorf("store options: %w", err)
-	}
-	names := append(familyNames[:], "default")
-	var handles grocksdb.ColumnFamilyHandles
-	if mode == openReadOnly {
-		d.db, handles, err = grocksdb.OpenDbForReadOnlyColumnFamilies(d.settings.db, path, names, d.settings.families[:], false)
-	} else {
-		d.db, handles, err = grocksdb.OpenDbColumnFamilies(d.settings.db, path, names, d.settings.families[:])
-	}
-	if err != nil {
-		d.settings.destroy()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
-	}
-	copy(d.handles[:], handles)
 	for f := range d.familyIDs {
-		d.familyIDs[f] = handles[f].ID()
+		d.familyIDs[f] = d.handles[f].ID()
 	}
-	d.read = grocksdb.NewDefaultReadOptions()
-	d.write = grocksdb.NewDefaultWriteOptions()
+	d.read = d.readOptions()
+	d.write = counted(d.objects, objWriteOptions, grocksdb.NewDefaultWriteOptions())
 	d.write.SetSync(s.cfg.WALSyncMode == 1)
-	if mode == openExisting {
-		err = d.checkTables()
-	}
-	if err == nil {
-		err = d.load(mode)
-	}
-	if err != nil {
-		d.close()
-		return nil, fmt.Errorf("open database %s: %w", path, err)
+	if err := d.load(mode); err != nil {
+		return nil, errors.Join(fmt.Errorf("open database %s: %w", path, err), d.close())
 	}
 	return d, nil
 }
 
 // close ends the database after its last reference is gone; nobody may take one any more.
-func (d *database) close() {
+func (d *database) close() error {
 	d.closing.Store(true)
 	d.users.Wait()
 	d.mu.Lock()
@@ -109,18 +84,14 @@ func (d *database) close() {
 		s.drop()
 	}
 	d.mu.Unlock()
-	for _, h := range d.handles {
-		h.Destroy()
-	}
-	d.db.Close()
-	d.read.Destroy()
-	d.write.Destroy()
-	d.settings.destroy()
+	d.objects.free(objReadOptions, d.read)
+	d.objects.free(objWriteOptions, d.write)
+	return d.engine.close()
 }
 
 // put writes a writer's batch and counts it.
 func (d *database) put(w *writer) error {
-	if err := d.fail(w.writeTo(d.db, d.write)); err != nil {
+	if err := d.fail(w.writeTo(d.engine, d.write)); err != nil {
 		return err
 	}
 	d.written.add(w)
@@ -146,7 +117,11 @@ func (d *database) view(opts *grocksdb.ReadOptions, f family, key []byte, use fu
 	if !s.Exists() {
 		return false, nil
 	}
-	defer s.Free()
+	d.objects.add(objValue, 1)
+	defer func() {
+		s.Free()
+		d.objects.add(objValue, -1)
+	}()
 	return true, use(s.Data())
 }
 
@@ -157,17 +132,17 @@ type frozen struct {
 	opts *grocksdb.ReadOptions
 }
 
-func (d *database) freeze() *frozen { return d.frozenAt(d.db.NewSnapshot()) }
+func (d *database) freeze() *frozen { return d.frozenAt(d.snapshot()) }
 
 func (d *database) frozenAt(at *grocksdb.Snapshot) *frozen {
-	f := &frozen{d: d, at: at, opts: grocksdb.NewDefaultReadOptions()}
+	f := &frozen{d: d, at: at, opts: d.readOptions()}
 	f.opts.SetSnapshot(at)
 	return f
 }
 
 func (f *frozen) release() {
-	f.opts.Destroy()
-	f.d.db.ReleaseSnapshot(f.at)
+	f.d.objects.free(objReadOptions, f.opts)
+	f.d.releaseSnapshot(f.at)
 }
 
 // scan goes over the keys of a family from one key on, up to and without another; a nil bound is none.
@@ -179,7 +154,7 @@ type scan struct {
 }
 
 func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan {
-	s := &scan{d: d, f: f, opts: grocksdb.NewDefaultReadOptions()}
+	s := &scan{d: d, f: f, opts: d.readOptions()}
 	if f != famDependents || len(from) < 16 {
 		s.opts.SetTotalOrderSeek(true)
 	}
@@ -189,7 +164,7 @@ func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan 
 	if at != nil {
 		s.opts.SetSnapshot(at)
 	}
-	s.it = d.db.NewIteratorCF(s.opts, d.handles[f])
+	s.it = d.iterator(f, s.opts)
 	s.it.Seek(from)
 	return s
 }
@@ -210,8 +185,8 @@ func (s *scan) err() error {
 }
 
 func (s *scan) close() {
-	s.it.Close()
-	s.opts.Destroy() // after the iterator, which refers to its bounds
+	s.d.closeIterator(s.it)
+	s.d.objects.free(objReadOptions, s.opts) // after the iterator, which refers to its bounds
 }
 
 // each calls fn for every key of f that begins with prefix, until fn or the iterator fails or the store closes.

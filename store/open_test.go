@@ -279,7 +279,7 @@ func TestAdoptSwitchesDatabase(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := s.adopt(d); err != nil {
+	if _, err := s.adopt(d); err != nil {
 		t.Fatal(err)
 	}
 	if s.Stats().Total.Ready != 0 || s.Applied().Index != 0 {

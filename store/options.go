@@ -21,15 +21,16 @@ const (
 
 // settings are the options of one open database. RocksDB copies them when it opens.
 type settings struct {
+	objects  *objects
 	db       *grocksdb.Options
 	families [familyCount + 1]*grocksdb.Options // the last is RocksDB's "default", which stays empty
 	tables   []*grocksdb.BlockBasedTableOptions
 }
 
-func newSettings(cfg *Config, cache *grocksdb.Cache, create bool) (*settings, error) {
-	s := &settings{db: grocksdb.NewDefaultOptions()}
-	s.db.SetCreateIfMissing(create)
-	s.db.SetCreateIfMissingColumnFamilies(create)
+func newSettings(cfg *Config, cache *grocksdb.Cache, mode openMode, count *objects) (*settings, error) {
+	s := &settings{objects: count, db: counted(count, objOptions, grocksdb.NewDefaultOptions())}
+	s.db.SetCreateIfMissing(mode == openCreating)
+	s.db.SetCreateIfMissingColumnFamilies(mode == openCreating)
 	s.db.SetParanoidChecks(true)
 	s.db.SetMaxTotalWalSize(cfg.MaxWALBytes)
 	s.db.SetDbWriteBufferSize(cfg.WriteBufferBytes)
@@ -46,14 +47,14 @@ func newSettings(cfg *Config, cache *grocksdb.Cache, create bool) (*settings, er
 			s.destroy()
 			return nil, err
 		}
-		o.SetDisableAutoCompactions(!create) // see checkTables
+		o.SetDisableAutoCompactions(mode == openUncompacted)
 		s.families[f] = o
 	}
 	return s, nil
 }
 
 func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (*grocksdb.Options, error) {
-	table := grocksdb.NewDefaultBlockBasedTableOptions()
+	table := counted(s.objects, objTableOptions, grocksdb.NewDefaultBlockBasedTableOptions())
 	table.SetBlockCache(cache)
 	table.SetCacheIndexAndFilterBlocks(true)
 	table.SetCacheIndexAndFilterBlocksWithHighPriority(true)
@@ -61,7 +62,8 @@ func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (
 	table.SetFormatVersion(5)
 	s.tables = append(s.tables, table)
 
-	o := grocksdb.NewDefaultOptions()
+	o := counted(s.objects, objOptions, grocksdb.NewDefaultOptions())
+	defer s.objects.free(objOptions, o)
 	o.SetParanoidChecks(true)
 	compressed, _ := compression(cfg.Compression)
 	o.SetCompression(compressed)
@@ -96,8 +98,11 @@ func (s *settings) familyOptions(f family, cfg *Config, cache *grocksdb.Cache) (
 	if f == famDependents {
 		text += ";prefix_extractor=fixed:16"
 	}
-	defer o.Destroy()
-	return grocksdb.GetOptionsFromString(o, text)
+	parsed, err := grocksdb.GetOptionsFromString(o, text)
+	if err == nil {
+		s.objects.add(objOptions, 1)
+	}
+	return parsed, err
 }
 
 // compression is RocksDB's number of a name. One that the library was built without is refused when a database opens.
@@ -120,11 +125,11 @@ func compression(name string) (_ grocksdb.CompressionType, known bool) {
 func (s *settings) destroy() {
 	for _, o := range s.families {
 		if o != nil {
-			o.Destroy()
+			s.objects.free(objOptions, o)
 		}
 	}
 	for _, t := range s.tables {
-		t.Destroy()
+		s.objects.free(objTableOptions, t)
 	}
-	s.db.Destroy()
+	s.objects.free(objOptions, s.db)
 }

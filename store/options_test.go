@@ -147,7 +147,7 @@ func TestMissingCompressionIsRefused(t *testing.T) {
 	cfg := testConfig(t)
 	cache := grocksdb.NewLRUCache(cfg.BlockCacheBytes)
 	defer cache.Destroy()
-	s, err := newSettings(&cfg, cache, true)
+	s, err := newSettings(&cfg, cache, openCreating, &objects{})
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -179,7 +179,7 @@ func flushAll(t testing.TB, s *Store) {
 func TestPeriodicCompaction(t *testing.T) {
 	cfg := testConfig(t)
 	cfg.Level0Trigger, cfg.PeriodicCompaction = 20, time.Second // less than Validate allows
-	s := &Store{cfg: cfg, cache: grocksdb.NewLRUCache(cfg.BlockCacheBytes), stop: make(chan struct{})}
+	s := newStore(cfg)
 	var err error
 	if s.d, err = s.openCurrent(); err != nil {
 		t.Fatal(err)

@@ -4,8 +4,6 @@ import (
 	"bytes"
 	"slices"
 
-	"github.com/linxGnu/grocksdb"
-
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -36,11 +34,11 @@ func (d *database) readAhead(from []ready) {
 		return
 	}
 	slices.SortFunc(ids, compareIDs)
-	s := &scan{opts: grocksdb.NewDefaultReadOptions()}
+	s := &scan{d: d, f: famPending, opts: d.readOptions()}
 	s.opts.SetTotalOrderSeek(true)
 	s.opts.SetIterateUpperBound(prefixEnd(ids[len(ids)-1][:]))
 	s.opts.SetMaxSkippableInternalKeys(readAheadTombstones)
-	s.it = d.db.NewIteratorCF(s.opts, d.handles[famPending])
+	s.it = d.iterator(famPending, s.opts)
 	defer s.close()
 	for steps := 0; len(ids) > 0; {
 		if steps > readAheadSteps || !s.valid() {

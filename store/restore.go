@@ -28,8 +28,11 @@ func (s *Store) Restore(r io.Reader) error {
 	if err != nil {
 		return errors.Join(fmt.Errorf("restore: %w", err), os.RemoveAll(path))
 	}
-	if err := s.adopt(d); err != nil {
-		d.close() // the next Open keeps whichever directory CURRENT-DB names by then
+	adopted, err := s.adopt(d)
+	if err != nil && !adopted {
+		err = errors.Join(err, d.close()) // the next Open keeps whichever directory CURRENT-DB names by then
+	}
+	if err != nil {
 		return fmt.Errorf("restore: %w", err)
 	}
 	return nil
@@ -51,12 +54,11 @@ func Unpack(cfg Config, r io.Reader) (_ *Store, err error) {
 	d, err := s.unpack(r, filepath.Join(cfg.Dir, firstDB))
 	if err == nil {
 		if err = writeCurrent(cfg.Dir, firstDB); err != nil {
-			d.close()
+			err = errors.Join(err, d.close())
 		}
 	}
 	if err != nil {
-		s.cache.Destroy()
-		return nil, fmt.Errorf("unpack: %w", err)
+		return nil, errors.Join(fmt.Errorf("unpack: %w", err), s.dropCache())
 	}
 	s.start(d)
 	return s, nil
@@ -95,8 +97,7 @@ func (s *Store) unpack(r io.Reader, path string) (_ *database, err error) {
 			got.Index, got.Term, got.Counts, want.Index, want.Term, want.Counts)
 	}
 	if err = errors.Join(err, d.dropForeign(), d.sync(), syncDir(path)); err != nil {
-		d.close()
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
@@ -142,8 +143,8 @@ func (f syncedFile) Close() error { return errors.Join(f.Sync(), f.File.Close())
 
 // dropForeign deletes the values that belong to the node the database came from.
 func (d *database) dropForeign() error {
-	batch := grocksdb.NewWriteBatch()
-	defer batch.Destroy()
+	batch := counted(d.objects, objBatch, grocksdb.NewWriteBatch())
+	defer d.objects.free(objBatch, batch)
 	err := d.each(famMeta, []byte(prefixLocal), nil, func(key, _ []byte) error {
 		if k := string(key); k != keyApplied && k != keyFormat {
 			batch.DeleteCF(d.handles[famMeta], key)

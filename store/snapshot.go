@@ -34,7 +34,7 @@ func (s *Store) Snapshot() *Snapshot {
 	defer d.writing.Unlock()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	snap := &Snapshot{store: s, d: d, handle: d.db.NewSnapshot()}
+	snap := &Snapshot{store: s, d: d, handle: d.snapshot()}
 	snap.applied, snap.seq, snap.counts = d.applied, d.seq, d.pairsCopy()
 	d.snapshots[snap] = struct{}{}
 	return snap
@@ -66,7 +66,7 @@ func (p *Snapshot) drop() {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.handle != nil {
-		p.d.db.ReleaseSnapshot(p.handle)
+		p.d.releaseSnapshot(p.handle)
 		p.handle = nil
 	}
 }

@@ -13,8 +13,9 @@ import (
 
 // Store is an open store. Its methods may be called by many goroutines.
 type Store struct {
-	cfg   Config
-	cache *grocksdb.Cache // of blocks; outlives every database
+	cfg     Config
+	cache   *grocksdb.Cache // of blocks; outlives every database
+	objects objects         // the cache; each database counts its own
 
 	written written
 
@@ -36,8 +37,7 @@ func Open(cfg Config) (*Store, error) {
 	s := newStore(cfg)
 	d, err := s.openCurrent()
 	if err != nil {
-		s.cache.Destroy()
-		return nil, fmt.Errorf("open store: %w", err)
+		return nil, errors.Join(fmt.Errorf("open store: %w", err), s.dropCache())
 	}
 	s.start(d)
 	return s, nil
@@ -45,7 +45,14 @@ func Open(cfg Config) (*Store, error) {
 
 // newStore makes a store without a database.
 func newStore(cfg Config) *Store {
-	return &Store{cfg: cfg, cache: grocksdb.NewLRUCache(cfg.BlockCacheBytes), stop: make(chan struct{})}
+	s := &Store{cfg: cfg, stop: make(chan struct{})}
+	s.cache = counted(&s.objects, objCache, grocksdb.NewLRUCache(cfg.BlockCacheBytes))
+	return s
+}
+
+func (s *Store) dropCache() error {
+	s.objects.free(objCache, s.cache)
+	return s.objects.none()
 }
 
 // start serves from a database that was just opened.
@@ -76,12 +83,11 @@ func (s *Store) openCurrent() (*database, error) {
 		return nil, err
 	}
 	if d.applied.Index != 0 {
-		d.close()
-		return nil, fmt.Errorf("%w: %s holds a database applied up to %d, but file %s is missing", errCorrupt, s.cfg.Dir, d.applied.Index, currentFile)
+		return nil, errors.Join(fmt.Errorf("%w: %s holds a database applied up to %d, but file %s is missing", errCorrupt, s.cfg.Dir,
+			d.applied.Index, currentFile), d.close())
 	}
 	if err := writeCurrent(s.cfg.Dir, firstDB); err != nil {
-		d.close()
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
@@ -101,8 +107,7 @@ func (s *Store) openNamed(name string) (*database, error) {
 		return d, err
 	}
 	if err := removeOrphans(s.cfg.Dir, name); err != nil {
-		d.close()
-		return nil, err
+		return nil, errors.Join(err, d.close())
 	}
 	return d, nil
 }
@@ -122,8 +127,7 @@ func (s *Store) Close() error {
 		if !s.cfg.ReadOnly {
 			err = d.sync()
 		}
-		d.close()
-		s.cache.Destroy()
+		err = errors.Join(err, d.close(), s.dropCache())
 	})
 	return err
 }
@@ -141,23 +145,23 @@ func (s *Store) acquire() (*database, error) {
 
 // adopt makes d, whose directory lies in the store's and is durable, the store's database: the marker is switched
 // first, and from then on every call sees d. The old database is closed when nobody uses it any more, and removed.
-// After an error the old one serves on and d is still the caller's to close.
-func (s *Store) adopt(d *database) error {
+// Unless d was adopted, after an error the old one serves on and d is still the caller's to close.
+func (s *Store) adopt(d *database) (adopted bool, err error) {
 	s.mu.Lock()
 	old := s.d
 	if old == nil {
 		s.mu.Unlock()
-		return errClosed
+		return false, errClosed
 	}
 	if err := writeCurrent(s.cfg.Dir, filepath.Base(d.path)); err != nil {
 		s.mu.Unlock()
-		return err
+		return false, err
 	}
 	s.d = d
 	s.mu.Unlock()
-	old.close()
+	err = old.close()
 	_ = os.RemoveAll(old.path) // what stays is an orphan, which the next Open removes
-	return nil
+	return true, err
 }
 
 // Applied returns how far Raft's log is committed in the store. The caller must not change the configuration.

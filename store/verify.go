@@ -66,7 +66,7 @@ func (s *Store) Verify(ctx context.Context, o VerifyOptions) (task.Verification,
 func (p *Snapshot) Verify(ctx context.Context, progress func(done, total uint64)) (found task.Verification, err error) {
 	err = p.use(func(d *database, at *grocksdb.Snapshot) error {
 		f := d.frozenAt(at)
-		defer f.opts.Destroy()
+		defer d.objects.free(objReadOptions, f.opts)
 		v := newVerifier(ctx, f, progress)
 		v.memory, v.seq = p.counts, p.seq
 		err := v.run()

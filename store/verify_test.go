@@ -25,7 +25,7 @@ func plant(t *testing.T, s *Store, f family, key, value []byte) {
 	} else {
 		w.put(f, key, value)
 	}
-	if err := w.writeTo(s.d.db, s.d.write); err != nil {
+	if err := w.writeTo(s.d.engine, s.d.write); err != nil {
 		t.Fatal(err)
 	}
 }

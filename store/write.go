@@ -93,7 +93,7 @@ func (w *writer) putRecord(t *task.Task) error {
 }
 
 // writeTo hands the batch to RocksDB, which applies all of it or nothing.
-func (w *writer) writeTo(db *grocksdb.DB, opts *grocksdb.WriteOptions) error {
+func (w *writer) writeTo(e *engine, opts *grocksdb.WriteOptions) error {
 	var header [batchHeader]byte
 	binary.LittleEndian.PutUint32(header[8:], w.counts[0]+w.counts[1])
 	w.buf = append(w.buf[:0], header[:]...)
@@ -102,7 +102,7 @@ func (w *writer) writeTo(db *grocksdb.DB, opts *grocksdb.WriteOptions) error {
 			w.buf = append(w.buf, group...)
 		}
 	}
-	wb := grocksdb.WriteBatchFrom(w.buf)
-	defer wb.Destroy()
-	return db.Write(opts, wb)
+	wb := counted(e.objects, objBatch, grocksdb.WriteBatchFrom(w.buf))
+	defer e.objects.free(objBatch, wb)
+	return e.db.Write(opts, wb)
 }
