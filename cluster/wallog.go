@@ -10,17 +10,15 @@ import (
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
-	"github.com/hashicorp/raft-wal/metadb"
 )
 
 const (
-	walMetaName    = metadb.FileName // votes and the list of segments
 	walSegmentSize = 64 << 20
 	// maxWALWrite bounds what one write gathers: raft-wal keeps a buffer as large as the largest for each segment.
 	maxWALWrite = 1 << 20
 )
 
-// walLog is a log that raft-wal keeps: entries in segments, each write synced once, votes in a small bbolt file. Other
+// walLog is a log that raft-wal keeps: entries in segments, each write synced once, votes in a small file (walmeta.go). Other
 // than raft-wal it answers damage with an error, never with a panic, and refuses at start what raft-wal would answer with
 // an empty log.
 type walLog struct {
@@ -41,16 +39,14 @@ func openSegments(dir string, segmentSize int, log *slog.Logger) (_ logFiles, ex
 	if err := os.MkdirAll(dir, 0o700); err != nil {
 		return nil, extent, err
 	}
-	meta := &metadb.BoltMetaDB{}
+	meta, err := openWALMeta(dir)
+	if err != nil {
+		return nil, extent, err
+	}
 	w := &walLog{}
 	defer func() {
-		if err == nil {
-			return
-		}
-		if w.WAL != nil {
+		if err != nil && w.WAL != nil {
 			err = errors.Join(err, w.Close())
-		} else {
-			err = errors.Join(err, meta.Close())
 		}
 	}()
 	segments := newSegmentFiler(dir, meta)

@@ -12,7 +12,6 @@ import (
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
 	walfs "github.com/hashicorp/raft-wal/fs"
-	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
 )
@@ -70,8 +69,10 @@ func padded(first, last, term uint64, padding int) []*raft.Log {
 // segmentsOf lists the segments of a log that is closed.
 func segmentsOf(t *testing.T, dir string) []types.SegmentInfo {
 	t.Helper()
-	meta := &metadb.BoltMetaDB{}
-	defer meta.Close()
+	meta, err := openWALMeta(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
 	state, err := meta.Load(dir)
 	if err != nil {
 		t.Fatal(err)
@@ -174,7 +175,12 @@ func sealTail(t *testing.T, dir string) (before bool, index byteAt) {
 // mustNotAppend wants raft-wal alone to refuse entries for a copy of a log.
 func mustNotAppend(t *testing.T, dir string) {
 	t.Helper()
-	stock, err := wal.Open(copyOf(t, dir), wal.WithLogger(newRaftLogger(quiet())))
+	dir = copyOf(t, dir)
+	meta, err := openWALMeta(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stock, err := wal.Open(dir, wal.WithMetaStore(meta), wal.WithLogger(newRaftLogger(quiet())))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -216,10 +222,7 @@ func TestWALTakesLargeEntries(t *testing.T) {
 // TestDamagedWALIsRefused: a log with missing or overwritten files is an error, not a panic and not a shorter log.
 func TestDamagedWALIsRefused(t *testing.T) {
 	for name, damage := range map[string]func(t *testing.T, dir string, segments []string){
-		"votes overwritten": func(t *testing.T, dir string, _ []string) { overwrite(t, filepath.Join(dir, walMetaName), 0xa5, 0, 0) },
-		"pages of votes overwritten": func(t *testing.T, dir string, _ []string) {
-			overwrite(t, filepath.Join(dir, walMetaName), 0xa5, 2*int64(os.Getpagesize()), 0)
-		},
+		"votes overwritten":             func(t *testing.T, dir string, _ []string) { overwrite(t, filepath.Join(dir, walMetaName), 0xa5, 0, 0) },
 		"first segment missing":         func(t *testing.T, _ string, s []string) { os.Remove(s[0]) },
 		"last segment missing":          func(t *testing.T, _ string, s []string) { os.Remove(s[len(s)-1]) },
 		"first segment overwritten":     func(t *testing.T, _ string, s []string) { overwrite(t, s[0], 0xa5, 0, 0) },

@@ -12,7 +12,6 @@ import (
 
 	wal "github.com/hashicorp/raft-wal"
 	walfs "github.com/hashicorp/raft-wal/fs"
-	"github.com/hashicorp/raft-wal/metadb"
 	"github.com/hashicorp/raft-wal/segment"
 	"github.com/hashicorp/raft-wal/types"
 )
@@ -33,10 +32,10 @@ var keyMadeSegment = []byte("haiku/made-segment")
 type segmentFiler struct {
 	*segment.Filer
 	dir  string
-	meta *metadb.BoltMetaDB
+	meta *walMeta
 }
 
-func newSegmentFiler(dir string, meta *metadb.BoltMetaDB) *segmentFiler {
+func newSegmentFiler(dir string, meta *walMeta) *segmentFiler {
 	return &segmentFiler{Filer: segment.NewFiler(dir, walfs.New()), dir: dir, meta: meta}
 }
 
