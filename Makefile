@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: help deps generate build run test check race chaos fuzz bench-quick bench-account bench-peers bench-check clean
+.PHONY: help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -19,6 +19,10 @@ deps: ## install the libraries and tools that are missing (Debian), or say which
 
 generate: deps ## write the Go code of internal/pb/*.proto anew
 	scripts/generate.sh
+
+ui: ## bundle the dashboard's sources into web/ui/dist (Node 20)
+	@scripts/uideps.sh
+	cd web/ui && node build.mjs
 
 build: deps ## build bin/haikud and bin/haiku
 	go build -o bin/haikud ./cmd/haikud
@@ -35,6 +39,8 @@ check: deps ## formatting, vet, house rules, race tests of the Go side, generate
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w needed:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...
 	scripts/check-generated.sh
+	@scripts/uideps.sh
+	scripts/check-ui.sh
 	go test ./internal/tidy/...
 	go test -race $(GO_SIDE)
 

@@ -31,6 +31,7 @@ var mayImport = map[string][]string{
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
 	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
+	"web/ui":                {},
 	"examples/mail":         {"task", "client", "worker"},
 	"examples/graph":        {"task", "client", "worker"},
 	"scripts/run":           {"task", "client", "internal/localnodes"},

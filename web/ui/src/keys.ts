@@ -1,0 +1,56 @@
+// Keys: those of every page, those of the page that is shown, and the list of both for the help.
+import { signal } from "@preact/signals";
+import { useEffect } from "preact/hooks";
+
+export interface Key {
+  key: string; // as KeyboardEvent.key gives it; "g q" for one after the other
+  what: string;
+  run: () => void;
+}
+
+const everywhere: Key[] = [];
+export const ofPage = signal<Key[]>([]);
+export const allKeys = () => everywhere;
+
+let prefix = "";
+let forget: number | undefined;
+
+export function register(...keys: Key[]): void {
+  everywhere.push(...keys);
+}
+
+/** The keys of a page, while it is shown. */
+export function useKeys(keys: Key[], deps: unknown[]): void {
+  useEffect(() => {
+    ofPage.value = [...ofPage.peek(), ...keys];
+    return () => {
+      ofPage.value = ofPage.peek().filter((k) => !keys.includes(k));
+    };
+  }, deps);
+}
+
+function typing(target: EventTarget | null): boolean {
+  return target instanceof HTMLElement && (target.isContentEditable || /^(INPUT|TEXTAREA|SELECT)$/.test(target.tagName));
+}
+
+export function listen(): void {
+  addEventListener("keydown", (e) => {
+    if (e.ctrlKey || e.metaKey || e.altKey || document.querySelector("dialog[open]")) return;
+    if (typing(e.target)) {
+      if (e.key === "Escape") (e.target as HTMLElement).blur();
+      return;
+    }
+    const full = prefix ? `${prefix} ${e.key}` : e.key;
+    const known = [...ofPage.value, ...everywhere];
+    const found = known.find((k) => k.key === full);
+    clearTimeout(forget);
+    prefix = "";
+    if (found) {
+      e.preventDefault();
+      found.run();
+    } else if (known.some((k) => k.key.startsWith(e.key + " "))) {
+      prefix = e.key;
+      forget = setTimeout(() => (prefix = ""), 1500);
+    }
+  });
+}

@@ -1,0 +1,1 @@
+export function QueuePage(_: { name: string }) { return null; }

@@ -1,0 +1,1 @@
+export function TaskPage(_: { id: string }) { return null; }
