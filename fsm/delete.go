@@ -58,6 +58,6 @@ func (m *machine) deleteOne(id task.ID, d *deletion) (task.Receipt, error) {
 		m.put(t)
 		remember = true
 	}
-	m.batch.Delete(id, remember)
+	m.remove(id, remember)
 	return receipt, nil
 }

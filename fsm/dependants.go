@@ -51,7 +51,7 @@ func (m *machine) put(t *task.Task) {
 			}
 		}
 	}
-	m.batch.Put(t)
+	m.note(m.batch.Put(t), t)
 	if t.Status.IsTerminal() {
 		kind := countDown
 		if t.Recount {

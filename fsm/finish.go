@@ -40,7 +40,7 @@ func (m *machine) finish(c *Finish) (Result, error) {
 // queue is no reason: the work was done, and to refuse its report would have it done again.
 func (m *machine) reportAndSubmit(t *task.Task, c *Finish, i int, digest [16]byte) (refused, err error) {
 	o := &c.Outcomes[i]
-	savepoint, ended, done := m.batch.Savepoint(), len(m.ended), len(m.done)
+	savepoint, ended, done, changes := m.batch.Savepoint(), len(m.ended), len(m.done), len(m.changes)
 	m.report(t, o, digest, c.Delays[i])
 	if len(o.Submit) == 0 {
 		return nil, nil
@@ -50,7 +50,7 @@ func (m *machine) reportAndSubmit(t *task.Task, c *Finish, i int, digest [16]byt
 		return nil, err
 	}
 	m.batch.Rollback(savepoint)
-	m.ended, m.done = m.ended[:ended], m.done[:done]
+	m.ended, m.done, m.changes = m.ended[:ended], m.done[:done], m.changes[:changes]
 	for j := range r.Receipts {
 		if why := r.Receipts[j].Err; why != nil && !errors.Is(why, task.ErrAborted) {
 			return fmt.Errorf("%w: submit, item %d: %w", task.ErrAborted, j, why), nil

@@ -22,6 +22,8 @@ type Options struct {
 	HoldSnapshot func() bool
 	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
 	Write func(commit func() error) error
+	// Apply brackets the applying of entries, so that its time can be taken; nil for no bracket.
+	Apply func(apply func())
 }
 
 // Committed is what one write changed that somebody may wait for.
@@ -29,6 +31,7 @@ type Committed struct {
 	Claimable []store.Claimable // tasks that became claimable, net of what the same write claimed
 	Ended     []task.ID         // tasks that may have ended
 	Freed     []store.Pair      // queues (with an empty type) and pairs with a limit of concurrency of which fewer tasks run
+	Changes   []task.Change     // of status, in the order in which they were applied; not to be kept, the memory is used again
 }
 
 // FSM applies Raft's log to a store. It fits raft.BatchingFSM.
@@ -45,7 +48,11 @@ type FSM struct {
 	deferred deferral
 
 	retentions retentions // as committed; nil when they are to be read
+	changes    []task.Change
 }
+
+// keepChanges is how many changes one write leaves memory for to the next.
+const keepChanges = 8192
 
 // New returns an FSM that goes on from what st holds.
 func New(st *store.Store, opts Options) *FSM { return &FSM{store: st, opts: opts} }
@@ -73,6 +80,15 @@ func (f *FSM) ApplyBatch(logs []*raft.Log) []any {
 // apply is ApplyBatch with mu held, now.
 func (f *FSM) apply(logs []*raft.Log) []any {
 	out := make([]any, len(logs))
+	if f.opts.Apply == nil {
+		f.applyAll(logs, out)
+	} else {
+		f.opts.Apply(func() { f.applyAll(logs, out) })
+	}
+	return out
+}
+
+func (f *FSM) applyAll(logs []*raft.Log, out []any) {
 	for done := 0; done < len(logs); {
 		if f.failed != nil {
 			fillError(out[done:], f.failed)
@@ -86,7 +102,6 @@ func (f *FSM) apply(logs []*raft.Log) []any {
 		}
 		done += n
 	}
-	return out
 }
 
 // applyRun applies entries up to and including the first with a mark, as one write, and returns how many those were.
@@ -97,7 +112,7 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	applied := f.store.Applied()
 	batch := f.store.Begin()
 	defer batch.Discard()
-	m := &machine{batch: batch, retentions: f.retentions, gate: f.gate.Load()}
+	m := &machine{batch: batch, retentions: f.retentions, gate: f.gate.Load(), changes: f.changes}
 	chain := batch.LogHash()
 	marked, changed := false, false
 	var entries, commands uint64
@@ -135,7 +150,11 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	if marked {
 		f.opts.OnMark(applied.Index, f.store.Snapshot())
 	}
-	f.opts.OnCommit(Committed{Claimable: claimable, Ended: m.done, Freed: freed})
+	f.opts.OnCommit(Committed{Claimable: claimable, Ended: m.done, Freed: freed, Changes: m.changes})
+	f.changes = nil
+	if cap(m.changes) <= keepChanges {
+		f.changes = m.changes[:0]
+	}
 	return n, nil
 }
 

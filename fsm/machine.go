@@ -19,6 +19,7 @@ type machine struct {
 	ended      []work    // tasks that ended or were retried in the command at hand, whose dependants are still to be told
 	recounted  int       // dependencies looked up for tasks that wait for them, in the command at hand
 	done       []task.ID // tasks that ended in any command so far; some of refused commands may be among them
+	changes    []task.Change
 
 	displaced int // tasks that the command at hand took their unique keys from
 
@@ -43,13 +44,14 @@ func (m *machine) applyLog(l *raft.Log) (results []Result, mark bool, err error)
 	}
 	m.advance(entry.Time)
 	for i, c := range entry.Commands {
-		savepoint := m.batch.Savepoint()
+		savepoint, changes := m.batch.Savepoint(), len(m.changes)
 		m.ended, m.recounted, m.displaced = m.ended[:0], 0, 0
 		if results[i], err = m.apply(c); err != nil {
 			return nil, false, err
 		}
 		if results[i].Err != nil {
 			m.batch.Rollback(savepoint)
+			m.changes = m.changes[:changes]
 		}
 		if c.Kind() == KindMark {
 			mark = true

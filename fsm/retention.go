@@ -118,7 +118,7 @@ func (m *machine) reap(c *Reap) (Result, error) {
 		if telling == nil || telling[id] {
 			continue
 		}
-		m.batch.Delete(id, !id.Time().Before(forgotten))
+		m.remove(id, !id.Time().Before(forgotten))
 		r.Count++
 	}
 	ids, err = m.batch.Due(store.TombstoneKind, forgotten.UnixMicro()-1, limit-r.Count)

@@ -15,7 +15,7 @@ func (m *machine) submit(c *Submit) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
 	g := &group{limited: true}
 	for i := range c.Specs {
-		savepoint := m.batch.Savepoint()
+		savepoint, changes := m.batch.Savepoint(), len(m.changes)
 		t, receipt, err := m.admit(c, i)
 		if err == nil && t != nil {
 			t, err = m.takeKey(t, &c.Specs[i], g, &receipt)
@@ -28,6 +28,7 @@ func (m *machine) submit(c *Submit) (Result, error) {
 		}
 		if receipt.Err != nil {
 			m.batch.Rollback(savepoint)
+			m.changes = m.changes[:changes]
 		}
 		r.Receipts[i] = receipt
 	}

@@ -217,21 +217,21 @@ func (b *Batch) Ended(id task.ID) (status task.Status, hash [16]byte, ok bool, e
 
 // Put writes a new or changed task. The batch keeps t, which nobody may change from now on. A payload or result above
 // task.InlineBytes goes to blobs; nil means that the one there stays. Queue, type and
-// unique key of a task never change.
-func (b *Batch) Put(t *task.Task) {
+// unique key of a task never change. It returns the task as it was before, nil if there was none.
+func (b *Batch) Put(t *task.Task) (before *task.Task) {
 	if b.err != nil {
-		return
+		return nil
 	}
 	i := b.touch(t.ID)
 	if err := b.load(i); err != nil {
-		return
+		return nil
 	}
 	c := &b.list[i]
-	before := c.now
+	before = c.now
 	if before != nil && (before.Queue != t.Queue || before.Type != t.Type) {
 		b.fail(fmt.Errorf("%w: task %s moved from queue %q type %q to %q %q", task.ErrInternal, t.ID,
 			before.Queue, before.Type, t.Queue, t.Type))
-		return
+		return before
 	}
 	if c.now == nil {
 		for _, parent := range t.Dependencies {
@@ -246,6 +246,7 @@ func (b *Batch) Put(t *task.Task) {
 		}
 	}
 	b.set(c, t, true)
+	return before
 }
 
 // remember notes what a task is before it is changed.

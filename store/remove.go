@@ -14,26 +14,28 @@ type removal struct {
 }
 
 // Delete removes a task that has ended: its record, all its keys, its payload and result. With tombstone its id still
-// answers Ended until Forget. The keys under which its children stand are theirs and stay.
-func (b *Batch) Delete(id task.ID, tombstone bool) {
+// answers Ended until Forget. The keys under which its children stand are theirs and stay. It returns the task as it was.
+func (b *Batch) Delete(id task.ID, tombstone bool) (before *task.Task) {
 	if _, _, _, err := b.Ended(id); err != nil { // says where the record is
-		return
+		return nil
 	}
 	i := b.touch(id)
 	if err := b.load(i); err != nil {
-		return
+		return nil
 	}
 	c := &b.list[i]
 	if c.now == nil || !c.now.Status.IsTerminal() {
 		b.fail(fmt.Errorf("%w: task %s is deleted but has not ended", task.ErrInternal, id))
-		return
+		return nil
 	}
+	before = c.now
 	b.remember(i)
 	if c.pair == nil {
 		c.pair = b.pair(pairOf(c.now))
 	}
 	c.gone = &removal{tombstone: tombstone, status: c.now.Status, hash: c.now.Hash}
 	b.set(c, nil, true)
+	return before
 }
 
 // Forget removes the tombstone of a task: its id answers nothing any more.
