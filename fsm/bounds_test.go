@@ -170,3 +170,32 @@ func TestRetentionsAreBounded(t *testing.T) {
 		}
 	}
 }
+
+// TestOrphansAreToldInBoundedSteps: a dead parent is deleted whose retry more children wait for than one command may touch.
+func TestOrphansAreToldInBoundedSteps(t *testing.T) {
+	st := openStore(t, t.TempDir())
+	a := &applier{t: t, fsm: newFSM(st)}
+	const children = 2500
+	parent := idOf(0)
+	a.submit(task.Spec{ID: parent, Retention: time.Second})
+	for n := 1; n <= children; n++ {
+		a.submit(task.Spec{ID: idOf(n), Dependencies: []task.ID{parent}, OnDependencyFailure: task.PolicyBlock})
+	}
+	for r := a.apply(&Cancel{IDs: []task.ID{parent}}); r.More; {
+		r = a.apply(&Step{})
+	}
+	later := epoch.Add(time.Minute)
+	r := a.applyAt(later, &Reap{Max: task.MaxTouch, DedupWindow: time.Nanosecond})
+	if r.Count != 1 || !r.More {
+		t.Fatalf("reaped %d tasks, more: %v", r.Count, r.More)
+	}
+	steps := 0
+	for ; r.More; steps++ {
+		if r = a.applyAt(later, &Step{}); r.Count > task.MaxTouch {
+			t.Fatalf("a step touched %d tasks", r.Count)
+		}
+	}
+	if n := st.Stats().Queues[0]; n.Blocked != 0 || n.Cancelled != children || steps < 2 {
+		t.Fatalf("%d blocked, %d cancelled after %d steps", n.Blocked, n.Cancelled, steps)
+	}
+}

@@ -20,9 +20,14 @@ func (m *machine) note(before, now *task.Task) {
 	m.changes = append(m.changes, c)
 }
 
-// remove deletes a task that has ended.
+// remove deletes a task that has ended. Those that wait for the retry of one that ended without success are to be told.
 func (m *machine) remove(id task.ID, tombstone bool) {
-	if t := m.batch.Delete(id, tombstone); t != nil {
-		m.changes = append(m.changes, task.Change{ID: id, Queue: t.Queue, Type: t.Type, From: t.Status, At: m.now})
+	t := m.batch.Delete(id, tombstone)
+	if t == nil {
+		return
+	}
+	m.changes = append(m.changes, task.Change{ID: id, Queue: t.Queue, Type: t.Type, From: t.Status, At: m.now})
+	if t.Status != task.Completed {
+		m.ended = append(m.ended, work{Kind: orphan, Parent: id, Before: m.batch.Seq() + 1})
 	}
 }

@@ -33,7 +33,8 @@ func (m *machine) deleteAll(c *Delete) (Result, error) {
 	return m.settled(r, len(r.Receipts))
 }
 
-// deleteOne deletes a task that does not run. One that waits is cancelled first, so that its dependants learn of it.
+// deleteOne deletes a task that does not run. One that waits is cancelled first, so that its dependants learn of it; those
+// that wait for the retry of one that is dead learn that there will be none.
 func (m *machine) deleteOne(id task.ID, d *deletion) (task.Receipt, error) {
 	receipt := task.Receipt{ID: id}
 	t, err := m.batch.Task(id)

@@ -29,6 +29,7 @@ const (
 	countDown workKind = 1 // the parent ended: its children wait for one task less
 	countAnew workKind = 2 // the parent ended, not for the first time: its children look at all that they wait for
 	rearm     workKind = 3 // the parent was retried: children that were cancelled because of it wait again
+	orphan    workKind = 4 // the parent, which ended without success, was deleted: children that wait for its retry are cancelled
 )
 
 const (
@@ -63,14 +64,40 @@ func (m *machine) put(t *task.Task) {
 }
 
 // resolve lets t know that one of its dependencies ended with the given terminal status. t is not put here.
-func (m *machine) resolve(t *task.Task, parent task.Status) {
-	switch {
-	case t.Status != task.Pending || t.WaitingFor == 0:
-	case parent == task.Completed || t.OnDependencyFailure == task.PolicyIgnore:
+func (m *machine) resolve(t *task.Task, parent task.ID, status task.Status) error {
+	if t.Status != task.Pending || t.WaitingFor == 0 {
+		return nil
+	}
+	if status == task.Completed || t.OnDependencyFailure == task.PolicyIgnore {
 		t.WaitingFor--
 		t.UpdatedAt = m.now
-	case t.OnDependencyFailure == task.PolicyCancel:
-		t.Status, t.Reason, t.UpdatedAt = task.Cancelled, task.DependencyFailed, m.now
+		return nil
+	}
+	kills, err := m.kills(parent, t)
+	if kills {
+		m.cancelFor(t)
+	}
+	return err
+}
+
+// kills reports whether t is cancelled because of a dependency that ended without success. One whose retry t waits for does
+// so only when nobody can retry it: it was deleted, or one that it waited for itself.
+func (m *machine) kills(parent task.ID, t *task.Task) (bool, error) {
+	switch t.OnDependencyFailure {
+	case task.PolicyIgnore:
+		return false, nil
+	case task.PolicyBlock:
+		p, err := m.batch.Task(parent)
+		return p == nil || p.Reason == task.DependencyGone, err
+	}
+	return true, nil
+}
+
+// cancelFor cancels a waiting task because of what it depends on. t is not put here.
+func (m *machine) cancelFor(t *task.Task) {
+	t.Status, t.Reason, t.UpdatedAt = task.Cancelled, task.DependencyFailed, m.now
+	if t.OnDependencyFailure == task.PolicyBlock {
+		t.Reason = task.DependencyGone
 	}
 }
 
@@ -107,7 +134,8 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 		return nil, 0, err
 	}
 	status, _, _, err := m.batch.Ended(w.Parent)
-	if err != nil || w.Kind != rearm && !status.IsTerminal() { // retried since: its next end will be told
+	told := w.Kind == countDown || w.Kind == countAnew
+	if err != nil || told && !status.IsTerminal() { // retried since: its next end will be told
 		return nil, 0, err
 	}
 	for _, id := range children {
@@ -121,8 +149,8 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 		if child == nil {
 			return nil, used, fmt.Errorf("dependant %s of %s has no record", id, w.Parent)
 		}
-		concerned := child.Seq < w.Before && (w.Kind == rearm || child.Status == task.Pending && child.WaitingFor > 0)
-		anew := w.Kind != countDown || child.Recount
+		concerned := child.Seq < w.Before && w.concerns(child)
+		anew := w.Kind == rearm || w.Kind == countAnew || told && child.Recount
 		if concerned && anew && m.manyRecounted(child) {
 			return &w, used, nil
 		}
@@ -134,9 +162,13 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 			err = m.rearm(child.Clone())
 		case anew:
 			err = m.recount(child.Clone())
+		case w.Kind == orphan:
+			child = child.Clone()
+			m.cancelFor(child)
+			m.put(child)
 		default:
 			child = child.Clone()
-			m.resolve(child, status)
+			err = m.resolve(child, w.Parent, status)
 			m.put(child)
 		}
 		if err != nil {
@@ -144,6 +176,12 @@ func (m *machine) tell(w work, budget int) (rest *work, used int, err error) {
 		}
 	}
 	return nil, used, nil
+}
+
+// concerns reports whether a child that was there may be changed by what it is told.
+func (w *work) concerns(child *task.Task) bool {
+	waits := child.Status == task.Pending && child.WaitingFor > 0
+	return w.Kind == rearm || waits && (w.Kind != orphan || child.OnDependencyFailure == task.PolicyBlock)
 }
 
 // leave keeps work for a later Step.

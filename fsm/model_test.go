@@ -183,7 +183,14 @@ func (m *model) hear(t *modelTask, parent task.ID, status task.Status) {
 		m.wait(t)
 	case t.OnDependencyFailure == task.PolicyCancel:
 		m.end(t, task.Cancelled, task.DependencyFailed)
+	case m.lost(parent):
+		m.end(t, task.Cancelled, task.DependencyGone)
 	}
+}
+
+// lost tells whether nobody can retry a task that ended: it was deleted, or one whose retry it waited for.
+func (m *model) lost(id task.ID) bool {
+	return m.tasks[id] == nil || m.tasks[id].reason == task.DependencyGone
 }
 
 // claimOne leases the first task of the order. The id of the lease is not foretold: it only grows.
@@ -374,6 +381,9 @@ func (m *model) reap(c *Reap) int {
 		delete(m.tasks, t.ID)
 		if !t.ID.Time().Before(oldest) {
 			m.removed[t.ID] = modelGhost{t.hash, t.status}
+		}
+		if t.status != task.Completed {
+			m.ended = append(m.ended, t)
 		}
 		left--
 	}

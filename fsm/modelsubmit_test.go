@@ -59,7 +59,8 @@ func (m *model) faults(c *Submit, limited bool) (faults [][]error, any bool) {
 			if fresh[parent] == nil && !known {
 				faults[i] = append(faults[i], task.ErrUnknownDependency)
 			}
-			if known && status.IsTerminal() && status != task.Completed && s.OnDependencyFailure == task.PolicyCancel {
+			gone := s.OnDependencyFailure == task.PolicyBlock && fresh[parent] == nil && m.lost(parent)
+			if known && status.IsTerminal() && status != task.Completed && (gone || s.OnDependencyFailure == task.PolicyCancel) {
 				t.status = task.Cancelled
 			}
 		}

@@ -61,6 +61,9 @@ func (m *machine) retryOne(id task.ID) (task.Receipt, error) {
 // from its end: what it held until then it has to take here again, and it is refused if another task holds its unique key
 // meanwhile. t is not put here.
 func (m *machine) revive(t *task.Task) (refused, err error) {
+	if t.Reason == task.DependencyGone { // its children know that it does not come back
+		return fmt.Errorf("%w: task %s depends on one that was deleted after it ended without success; submit it anew", task.ErrTransition, t.ID), nil
+	}
 	if t.WaitingFor > 0 {
 		waiting, dead, err := m.awaited(t)
 		if err != nil {
@@ -114,7 +117,8 @@ func (m *machine) recount(t *task.Task) error {
 	}
 	t.WaitingFor, t.Recount, t.UpdatedAt = waiting, true, m.now
 	if dead != nil {
-		t.Status, t.Reason, t.WaitingFor = task.Cancelled, task.DependencyFailed, max(1, waiting)
+		m.cancelFor(t)
+		t.WaitingFor = max(1, waiting)
 	}
 	m.put(t)
 	return nil
@@ -130,11 +134,18 @@ func (m *machine) awaited(t *task.Task) (waiting uint32, dead *task.ID, err erro
 		case err != nil:
 			return 0, nil, err
 		case !known || status == task.Completed || status.IsTerminal() && t.OnDependencyFailure == task.PolicyIgnore:
-		case status.IsTerminal() && t.OnDependencyFailure == task.PolicyCancel:
-			dead = &t.Dependencies[i]
-		default:
-			waiting++
+			continue
+		case status.IsTerminal():
+			kills, err := m.kills(t.Dependencies[i], t)
+			if err != nil {
+				return 0, nil, err
+			}
+			if kills {
+				dead = &t.Dependencies[i]
+				continue
+			}
 		}
+		waiting++
 	}
 	return waiting, dead, nil
 }

@@ -101,7 +101,7 @@ func (m *machine) setRetention(c *SetRetention) (Result, error) {
 
 // reap deletes ended tasks whose time is over, and then forgets removed ones whose ids the dedup window no longer
 // covers: at most c.Max in all, and never more than task.MaxTouch. A task whose end its dependants are still to be told
-// stays until they are.
+// stays until they are. The Result counts what was deleted and forgotten.
 func (m *machine) reap(c *Reap) (Result, error) {
 	var r Result
 	limit := min(c.Max, task.MaxTouch)
@@ -132,8 +132,10 @@ func (m *machine) reap(c *Reap) (Result, error) {
 		m.batch.Forget(id)
 		r.Count++
 	}
-	r.More = r.Count == limit
-	return r, nil
+	removed := r.Count
+	r, err = m.settled(r, removed)
+	r.Count, r.More = removed, r.More || removed == limit
+	return r, err
 }
 
 // telling returns the tasks that work is left of; nil if there are too many to look at.

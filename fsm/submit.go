@@ -145,7 +145,9 @@ func (m *machine) insert(t *task.Task, g *group) (refused, err error) {
 			return fmt.Errorf("%w: task %s depends on %s", task.ErrUnknownDependency, t.ID, id), nil
 		}
 		if status.IsTerminal() {
-			m.resolve(t, status)
+			if err := m.resolve(t, id, status); err != nil {
+				return nil, err
+			}
 		}
 	}
 	if g.limited {

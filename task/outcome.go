@@ -68,6 +68,7 @@ const (
 	Poison           Reason = "poison" // its workers kept dying
 	Expired          Reason = "expired"
 	DependencyFailed Reason = "dependency_failed"
+	DependencyGone   Reason = "dependency_deleted" // with PolicyBlock: who it waited for can never be retried any more
 	Rejected         Reason = "rejected"
 	OnRequest        Reason = "requested" // someone cancelled it
 	ByHandler        Reason = "handler"   // its handler cancelled it
