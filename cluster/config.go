@@ -16,6 +16,7 @@ type Config struct {
 	Dir       *Dir         // held by this process; closed by whoever opened it, after the node
 	Raft      net.Listener // connections that begin with the byte 'R', still unread
 	Advertise string       // HOST:PORT under which other nodes and clients reach this one
+	HTTP      string       // HOST:PORT under which people reach its HTTP server; empty for none
 	Name      string       // shown to people
 	Version   string       // of the program
 	Bootstrap bool         // found a cluster, if the directory belongs to none

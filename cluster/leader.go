@@ -130,7 +130,8 @@ func (n *Node) introduce(l *leadership) {
 
 // self is what this node tells of itself.
 func (n *Node) self() member.Member {
-	return member.Member{ID: n.id, Name: n.cfg.Name, Address: n.cfg.Advertise, MaxCommandVersion: fsm.MaxCommandVersion}
+	return member.Member{ID: n.id, Name: n.cfg.Name, Address: n.cfg.Advertise, HTTPAddress: n.cfg.HTTP,
+		MaxCommandVersion: fsm.MaxCommandVersion}
 }
 
 // Announcement is what this node tells the leader of itself, with how far it is.

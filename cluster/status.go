@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"strings"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -33,6 +34,24 @@ func (n *Node) Status(context.Context) (member.Status, error) {
 // AppliedIndex is the index of the last command or configuration that this node has applied. Entries of Raft's own may
 // follow it, and on a node that does not lead some that wait to be applied for deferApply at most.
 func (n *Node) AppliedIndex() uint64 { return n.store.Applied().Index }
+
+// AwaitApplied waits until this node's state is at least as far as an index.
+func (n *Node) AwaitApplied(ctx context.Context, index uint64) error {
+	const pause = 10 * time.Millisecond
+	tick := time.NewTicker(pause)
+	defer tick.Stop()
+	for {
+		n.fsm.Settle()
+		if n.AppliedIndex() >= index {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return ctx.Err()
+		}
+	}
+}
 
 // members joins Raft's configuration with what the nodes told of themselves.
 func (n *Node) members() ([]member.Member, error) {

@@ -18,11 +18,22 @@ type Config struct {
 
 	MemoryLimit Size `key:"memory_limit" min:"0" max:"16TiB"`
 
+	HTTP   HTTP   `key:"http"`
 	Disk   Disk   `key:"disk"`
 	Log    Log    `key:"log"`
 	Raft   Raft   `key:"raft"`
 	Store  Store  `key:"store"`
 	Limits Limits `key:"limits"`
+}
+
+// HTTP says where and how a node serves HTTP: REST, events, health and the dashboard.
+type HTTP struct {
+	Listen      string        `key:"listen" flag:"http-listen"`
+	BasePath    string        `key:"base_path" flag:"http-base-path"`
+	CORSOrigins []string      `key:"cors_origins"`
+	Connections int           `key:"connections" min:"1" max:"1000000"`
+	Requests    int           `key:"requests" min:"1" max:"1000000"`
+	BodyTimeout time.Duration `key:"body_timeout" min:"1s" max:"10m"`
 }
 
 // Disk bounds what a node takes on when its disk fills up.
@@ -56,6 +67,7 @@ func Default() Config {
 		Listen:       "127.0.0.1:7420",
 		DedupWindow:  24 * time.Hour,
 		SessionGrace: 5 * time.Second,
+		HTTP:         HTTP{Connections: 1000, Requests: 256, BodyTimeout: time.Minute},
 		Disk:         Disk{RefuseBelow: 1 << 30},
 		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{

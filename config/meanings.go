@@ -15,6 +15,14 @@ var meanings = map[string]string{
 	"memory_limit": "memory that the node may use, so that its caches, buffers and requests have to fit; 0 is the sum of " +
 		"what they may take",
 
+	"http.listen": "HOST:PORT that serves HTTP; off for none; empty means " + soloHTTP + " for a node that founds a cluster " +
+		"of its own on listen's default, and off for any other",
+	"http.base_path":    "path below which everything is served, such as /haiku behind a proxy; empty for none",
+	"http.cors_origins": "origins such as https://ops.example.com whose pages may call the API; none by default",
+	"http.connections":  "HTTP connections at once",
+	"http.requests":     "HTTP requests in work at once, but for event streams and what waits for tasks",
+	"http.body_timeout": "for the whole body of a request to arrive",
+
 	"disk.refuse_below": "submits are refused while less is free on the file system of data_dir or db_path, of the " +
 		"leader or of a voter that says so of itself; 0 for never",
 

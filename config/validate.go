@@ -20,6 +20,7 @@ func (c *Config) Validate() error {
 	problems = append(problems, c.checkStore()...)
 	problems = append(problems, c.checkMemory()...)
 	problems = append(problems, c.checkAddresses()...)
+	problems = append(problems, c.checkHTTP()...)
 	return errors.Join(problems...)
 }
 

@@ -16,6 +16,7 @@ import (
 	"github.com/haiku-queue/haiku/internal/buildinfo"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/transport"
+	"github.com/haiku-queue/haiku/web"
 )
 
 // handoverTimeout bounds the search for a new leader when this one goes down.
@@ -32,6 +33,7 @@ type daemon struct {
 	log    *slog.Logger
 	dir    *cluster.Dir
 	server *transport.Server
+	web    *web.Server    // nil if it serves no HTTP
 	client *client.Client // to other nodes
 	node   *cluster.Node
 	adopt  chan []string // what the operator wants this node to join
@@ -82,6 +84,9 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.server, err = transport.Listen(d.transportConfig()); err != nil {
 		return err
 	}
+	if err := d.listenHTTP(); err != nil {
+		return err
+	}
 	d.client, err = client.New(client.Config{Addrs: d.peers(), Name: "haikud " + d.name(), RetryFor: joinTimeout})
 	if err != nil {
 		return err
@@ -102,7 +107,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	d.log.Info("serving", "version", buildinfo.Version(), "listen", d.cfg.Listen, "advertise", d.cfg.AdvertiseAddress(),
 		"node", d.node.ID(), "name", d.name(), "cluster", d.node.ClusterID(), "data", d.cfg.DataDir,
 		"memory", d.cfg.Memory())
-	return nil
+	return d.serveHTTP()
 }
 
 // close hands leadership on, lets clients finish, and lets go of everything in reverse order. After a storage error the
@@ -114,8 +119,14 @@ func (d *daemon) close() error {
 	var problems []error
 	if d.node != nil {
 		d.handOver()
+		if d.web != nil {
+			d.web.Drain() // before the node's own clients, of which it is one
+		}
 		d.server.Drain()
 		problems = append(problems, d.node.Close())
+	}
+	if d.web != nil {
+		problems = append(problems, d.web.Close())
 	}
 	if d.client != nil {
 		d.client.Close()

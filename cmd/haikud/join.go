@@ -78,7 +78,8 @@ func refused(err error) bool {
 // joinOnce asks each of the join addresses.
 func (d *daemon) joinOnce(ctx context.Context) (id member.ID, through string, err error) {
 	self := member.Member{
-		ID: d.dir.NodeID(), Name: d.name(), Address: d.cfg.AdvertiseAddress(), MaxCommandVersion: fsm.MaxCommandVersion,
+		ID: d.dir.NodeID(), Name: d.name(), Address: d.cfg.AdvertiseAddress(), HTTPAddress: d.cfg.HTTPAdvertise(),
+		MaxCommandVersion: fsm.MaxCommandVersion,
 	}
 	var problems []error
 	for _, address := range d.cfg.Join {

@@ -32,6 +32,7 @@ func (d *daemon) clusterConfig() cluster.Config {
 	tune(&c, &d.cfg)
 	c.Dir, c.Raft, c.Logger = d.dir, d.server.Raft(), d.log
 	c.Advertise, c.Name, c.Version = d.cfg.AdvertiseAddress(), d.name(), buildinfo.Version()
+	c.HTTP = d.cfg.HTTPAdvertise()
 	c.Bootstrap = len(d.cfg.Join) == 0
 	c.AskRemove = d.askRemove
 	c.OnAdopt = d.onAdopt

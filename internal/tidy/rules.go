@@ -26,11 +26,12 @@ var mayImport = map[string][]string{
 	"client":                {"task", "member", "wire", "internal/pb/wirepb"},
 	"worker":                {"task", "member", "wire", "client"},
 	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
+	"web":                   {"task", "member", "wire", "client"},
 	"haikutest":             {"task", "member", "client", "transport"},
 	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
-	"cmd/haikud":            {"task", "member", "client", "transport", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
 	"web/ui":                {},
 	"examples/mail":         {"task", "client", "worker"},
 	"examples/graph":        {"task", "client", "worker"},
@@ -57,6 +58,7 @@ var soleHome = map[string][]string{
 	"github.com/spf13/viper":        {"config"},
 	"github.com/google/uuid":        {"task"},
 	"net/http":                      {"web"},
+	"github.com/danielgtaylor/huma": {"web"},
 }
 
 // forbidden lists, for packages whose results must not depend on clock, chance or scheduling, what they may not do

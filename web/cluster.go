@@ -1,0 +1,83 @@
+package web
+
+import (
+	"context"
+	"net/http"
+
+	"github.com/haiku-queue/haiku/member"
+)
+
+// Cluster is what this node knows of the cluster.
+type Cluster struct {
+	ClusterID      member.ID      `json:"cluster_id"`
+	Node           string         `json:"node" doc:"Name of the node that answers"`
+	NodeID         member.ID      `json:"node_id"`
+	Leader         string         `json:"leader" doc:"Name of the leader; empty if there is none"`
+	Term           uint64         `json:"term"`
+	Stale          bool           `json:"stale" doc:"No leader is known"`
+	AppliedIndex   uint64         `json:"applied_index"`
+	Missing        []string       `json:"missing" doc:"Names of the nodes that this one cannot reach"`
+	DispatchPaused bool           `json:"dispatch_paused"`
+	Nodes          []Node         `json:"nodes"`
+	LeaderChanges  []LeaderChange `json:"leader_changes" doc:"Since this node started, oldest first"`
+}
+
+// Node is one member, as it tells itself if it can be reached.
+type Node struct {
+	ID           member.ID `json:"id"`
+	Name         string    `json:"name"`
+	Address      string    `json:"address"`
+	HTTPAddress  string    `json:"http_address"`
+	Role         string    `json:"role" enum:"leader,follower"`
+	Voter        bool      `json:"voter"`
+	Reachable    bool      `json:"reachable"`
+	Error        string    `json:"error,omitempty" doc:"Why it cannot be reached"`
+	State        string    `json:"state,omitempty" doc:"leader, follower, candidate or shutdown"`
+	Term         uint64    `json:"term,omitempty"`
+	CommitIndex  uint64    `json:"commit_index,omitempty"`
+	AppliedIndex uint64    `json:"applied_index,omitempty"`
+	Version      string    `json:"version,omitempty"`
+}
+
+func (s *Server) registerCluster(a *api) {
+	register(a, op{http.MethodGet, "/v1/cluster", "get-cluster", "cluster", "The nodes, their roles and how far they are"},
+		func(ctx context.Context, _ *struct{}) (*reply[Cluster], error) { return s.cluster(ctx) })
+}
+
+func (s *Server) cluster(ctx context.Context) (*reply[Cluster], error) {
+	ctx, cancel := within(ctx)
+	defer cancel()
+	if _, err := s.access(ctx, tokenIn(ctx)); err != nil {
+		return nil, err
+	}
+	status, err := s.src.Inspector.Status(ctx)
+	if err != nil {
+		return nil, err
+	}
+	changes, _ := s.leaders.list()
+	c := Cluster{
+		ClusterID: status.ClusterID, Node: status.NodeName, NodeID: status.NodeID, Leader: leaderName(&status),
+		Stale: status.LeaderAddress == "", AppliedIndex: status.AppliedIndex, Term: status.Term, Missing: []string{},
+		DispatchPaused: status.DispatchPaused, Nodes: []Node{}, LeaderChanges: changes,
+	}
+	found, failed := s.others(ctx, &status)
+	found[status.NodeID] = status
+	for _, m := range status.Members {
+		n := Node{ID: m.ID, Name: m.Name, Address: m.Address, HTTPAddress: m.HTTPAddress, Role: m.Role, Voter: m.Voter}
+		if of, ok := found[m.ID]; ok {
+			n.Reachable, n.State, n.Term, n.Version = true, of.State, of.Term, of.Version
+			n.CommitIndex, n.AppliedIndex = of.CommitIndex, of.AppliedIndex
+		} else {
+			c.Missing = append(c.Missing, nameOf(&m))
+			if err := failed[m.ID]; err != nil {
+				n.Error = problemOf(err).Detail
+			}
+		}
+		c.Nodes = append(c.Nodes, n)
+	}
+	out := &reply[Cluster]{AppliedIndex: status.AppliedIndex, Body: c}
+	if c.Stale {
+		out.Stale = "true"
+	}
+	return out, nil
+}
