@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-check clean
+.PHONY: help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -47,8 +47,9 @@ check: deps ## formatting, vet, house rules, race tests of the Go side, generate
 race: deps ## run all tests with the race detector
 	go test -race ./...
 
-chaos: deps ## damage files, crash stores, compare with the model, for some twenty minutes; HAIKU_CHAOS_SEED repeats damage
-	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays|Model)' ./store ./cluster ./fsm
+chaos: deps ## damage files, crash stores, kill leaders, compare with the model, for some twenty minutes; HAIKU_CHAOS_SEED repeats damage
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays|Model|Claims|Parent)' ./store ./cluster ./fsm
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^TestGraph' ./internal/outage
 
 fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)
@@ -68,6 +69,9 @@ bench-peers: build ## how Haiku stands to other task queues: installs and measur
 bench-store: deps ## what the store costs: 10 M tasks, 10 minutes and 10 GB of disk; SCALE=0.01 for a trial
 	go build -o bin/tools/storebench ./scripts/storebench
 	bin/tools/storebench -scale $(SCALE)
+
+bench-flat: deps ## in two minutes: what a task costs beside few and beside a million others; fails beyond 1.3
+	go test -run '^$$' -bench Flat -benchtime 1000x -count 5 ./fsm | awk -f scripts/flat.awk
 
 bench-check: deps ## vet and test the benchmarks' module
 	cd bench && go vet ./... && go test ./...

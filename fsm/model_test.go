@@ -8,6 +8,7 @@ import (
 	"slices"
 	"time"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -23,13 +24,24 @@ type model struct {
 	removed    map[task.ID]modelGhost
 	retentions map[string]task.Retention
 	queues     map[store.Pair]*modelQueue
+	schedules  map[string]*task.Schedule
+	operations map[task.ID]*task.Operation
+	members    map[member.ID]member.Member
+	cluster    member.ID
 	paused     bool
 	lastLease  uint64
-	ended      []*modelTask // by the command at hand, whose dependants are still to be told
-	finished   []task.ID    // by the command at hand
+	news       []modelNews // of the command at hand, that dependants are still to be told
+	finished   []task.ID   // by the command at hand
 }
 
-// modelTask is one task.
+// modelNews is a task that ended, was retried, or was deleted after it had ended without success.
+type modelNews struct {
+	of      *modelTask
+	retried bool
+	deleted bool
+}
+
+// modelTask is one task. Its Spec is what it is by now: later submits with its unique key may have changed it.
 type modelTask struct {
 	task.Spec
 	hash    [16]byte
@@ -40,6 +52,12 @@ type modelTask struct {
 	status  task.Status
 	due     bool             // pending: its time has come
 	parents map[task.ID]bool // not completed, as far as it was told
+	anew    bool             // it was retried, or what it waits for was: what it waits for is looked up, not counted down
+
+	startBy    time.Time // a dead letter if it is not started by then
+	keyUntil   time.Time // with the scope ttl
+	keyed      bool      // it has taken its unique key, and not given it back by being started
+	replacedBy task.ID   // the last submit whose content it took
 
 	attempt, retries, crashes uint32
 
@@ -84,7 +102,8 @@ const someText = "\x00some text"
 func newModel() *model {
 	return &model{
 		tasks: make(map[task.ID]*modelTask), removed: make(map[task.ID]modelGhost),
-		retentions: make(map[string]task.Retention), queues: make(map[store.Pair]*modelQueue),
+		retentions: make(map[string]task.Retention), queues: make(map[store.Pair]*modelQueue), schedules: make(map[string]*task.Schedule),
+		operations: make(map[task.ID]*task.Operation), members: make(map[member.ID]member.Member),
 	}
 }
 
@@ -138,7 +157,7 @@ func (m *model) begin(now time.Time) {
 	if now.After(m.now) {
 		m.now = now
 	}
-	m.ended, m.finished = m.ended[:0], m.finished[:0]
+	m.news, m.finished = nil, nil
 }
 
 // wait puts a task into the order, or where it waits for its time.
@@ -152,8 +171,11 @@ func (m *model) end(t *modelTask, s task.Status, reason task.Reason) {
 	t.goes = time.Time{}
 	if keep := m.keep(t); keep != task.KeepForever {
 		t.goes = m.now.Add(keep)
+		if m.holds(t) && t.goes.Before(t.keyUntil) {
+			t.goes = t.keyUntil
+		}
 	}
-	m.ended, m.finished = append(m.ended, t), append(m.finished, t.ID)
+	m.news, m.finished = append(m.news, modelNews{of: t}), append(m.finished, t.ID)
 }
 
 // keep is the task's own retention, that of its type, that of all types, or what is built in.
@@ -162,14 +184,26 @@ func (m *model) keep(t *modelTask) time.Duration {
 	return cmp.Or(t.Retention, own.Of(t.status), all.Of(t.status), builtIn.Of(t.status))
 }
 
-// tell lets the dependants know, after all items of a command: those of tasks that it ended, and so on. Only who was
-// there when the parent ended has still to be told.
+// tell lets the dependants know, after all items of a command: those of tasks that it ended or retried, and so on. Only who
+// was there when the parent ended has still to be told.
 func (m *model) tell() {
-	for len(m.ended) > 0 {
-		parent := m.ended[0]
-		m.ended = m.ended[1:]
-		for _, t := range m.pick(func(t *modelTask) bool { return t.status == task.Pending && t.parents[parent.ID] }, byID) {
-			m.hear(t, parent.ID, parent.status)
+	for len(m.news) > 0 {
+		n := m.news[0]
+		m.news = m.news[1:]
+		for _, t := range m.pick(func(t *modelTask) bool { return slices.Contains(t.Dependencies, n.of.ID) }, byID) {
+			switch {
+			case n.retried:
+				m.rearm(t)
+			case t.status != task.Pending || len(t.parents) == 0:
+			case n.deleted:
+				if t.OnDependencyFailure == task.PolicyBlock && t.parents[n.of.ID] {
+					m.end(t, task.Cancelled, task.DependencyGone)
+				}
+			case n.of.anew || t.anew:
+				m.lookUp(t)
+			case t.parents[n.of.ID]:
+				m.hear(t, n.of.ID, n.of.status)
+			}
 		}
 	}
 }
@@ -212,6 +246,11 @@ func (m *model) claimOne(c *Claim) *modelTask {
 		return nil
 	}
 	t := slices.MinFunc(slices.Collect(maps.Values(firsts)), m.compareFirsts)
+	if m.overdue(t) {
+		m.end(t, task.DeadLetter, task.Expired)
+		return m.claimOne(c)
+	}
+	t.keyed = t.keyed && t.scope() != task.UniquePending
 	t.status, t.attempt, t.claim, t.worker = task.InProgress, t.attempt+1, *c, c.WorkerID
 	t.started, t.changed = m.now, m.now
 	m.spend(t.pair())
@@ -234,14 +273,14 @@ func (m *model) finish(c *Finish, i int) (duplicate bool, refused []error) {
 	}
 	more := &Submit{Specs: o.Submit, Hashes: c.Hashes[i], DedupWindow: c.DedupWindow}
 	before := t.status
-	t.status = task.Completed // what comes with the result may depend on it
-	faults, any := m.faults(more, false)
+	t.status = task.Completed // what comes with the result may depend on it, or want its unique key
+	offer := m.offer(more, false, make(map[task.ID]task.ID))
 	t.status = before
-	if any {
-		return false, slices.Concat(faults...)
+	if offer.bad() {
+		return false, slices.Concat(offer.faults...)
 	}
 	m.report(t, &said, o.Progress, c.Delays[i])
-	m.addAll(more)
+	m.accept(offer)
 	return false, nil
 }
 
@@ -383,7 +422,7 @@ func (m *model) reap(c *Reap) int {
 			m.removed[t.ID] = modelGhost{t.hash, t.status}
 		}
 		if t.status != task.Completed {
-			m.ended = append(m.ended, t)
+			m.news = append(m.news, modelNews{of: t, deleted: true})
 		}
 		left--
 	}

@@ -26,7 +26,8 @@ func (d *drive) command() {
 	}
 	draw := rapid.SampledFrom([]func() Command{
 		d.drawSubmit, d.drawSubmit, d.drawSubmit, d.drawSubmit, d.drawClaim, d.drawClaim, d.drawClaim, d.drawFinish, d.drawFinish,
-		d.drawFinish, d.drawRelease, d.drawCancel, d.drawPromote, d.drawReap, d.drawSetting,
+		d.drawFinish, d.drawRelease, d.drawCancel, d.drawPromote, d.drawReap, d.drawSetting, d.drawRetry, d.drawRetry, d.drawDelete,
+		d.drawExpire, d.drawOperation, d.drawOperation, d.drawSchedule, d.drawSchedule, d.drawMember,
 	}).Draw(d.t, "command")
 	d.run(draw())
 }
@@ -78,9 +79,14 @@ func (d *drive) drawSpecs(c *Submit, count int) {
 		if len(s.Dependencies) > 0 {
 			s.OnDependencyFailure = task.DependencyPolicy(d.n("policy", 3))
 		}
-		if old := d.model.tasks[id]; old != nil && d.n("the same", 2) == 0 {
-			s = old.Spec
+		d.drawUnique(&s)
+		if old, ok := d.sent[id]; ok && d.n("the same", 2) == 0 {
+			s = old
 		}
+		if err := s.Validate(); err != nil {
+			d.t.Fatal(err)
+		}
+		d.sent[id] = s
 		c.Specs, c.Hashes = append(c.Specs, s), append(c.Hashes, s.ContentHash())
 	}
 	for _, id := range batch {
@@ -165,7 +171,8 @@ func (d *drive) drawFinish() Command {
 				s := &Submit{}
 				d.drawSpecs(s, 1+d.n("specs", 3))
 				if d.n("after it", 3) == 0 && !has(s.Specs[0].Dependencies, o.ID) && s.Specs[0].ID != o.ID {
-					s.Specs[0].Dependencies = append(s.Specs[0].Dependencies, o.ID)
+					s.Specs[0].Dependencies, s.Specs[0].OnConflict = append(s.Specs[0].Dependencies, o.ID), task.ConflictReturn
+					d.sent[s.Specs[0].ID] = s.Specs[0]
 					s.Hashes[0] = s.Specs[0].ContentHash()
 				}
 				o.Submit, hashes = s.Specs, s.Hashes
@@ -285,5 +292,8 @@ func (d *drive) family() {
 	d.ids = append(d.ids, ids...)
 	if d.n("cancelled", 3) > 0 {
 		d.run(&Cancel{IDs: []task.ID{parent.ID}})
+		if d.n("retried", 2) == 0 {
+			d.run(&Retry{IDs: []task.ID{parent.ID}})
+		}
 	}
 }

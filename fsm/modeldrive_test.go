@@ -11,10 +11,12 @@ import (
 	"time"
 
 	gocmp "github.com/google/go-cmp/cmp"
+	"github.com/google/go-cmp/cmp/cmpopts"
 	"github.com/hashicorp/raft"
 	"pgregory.net/rapid"
 
 	"github.com/haiku-queue/haiku/internal/damage"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -29,9 +31,13 @@ type drive struct {
 	clock time.Time
 	model *model
 
-	ids    []task.ID // of all that was ever submitted
-	leases []Lease   // ever given
-	made   int       // ids
+	ids    []task.ID             // of all that was ever submitted
+	sent   map[task.ID]task.Spec // with them, at last
+	leases []Lease               // ever given
+	orders []task.OperationOrder // ever started
+	later  *StepOperation        // made, but not proposed yet
+	made   int                   // ids
+	kinds  map[Kind]int          // of commands so far
 
 	numbers []int // to draw from
 
@@ -53,7 +59,7 @@ func checkModel(t *testing.T, runs, length int, wide bool) {
 	if err := f.Value.Set(strconv.Itoa(runs)); err != nil {
 		t.Fatal(err)
 	}
-	commands := 0
+	kinds := make(map[Kind]int)
 	rapid.Check(t, func(rt *rapid.T) {
 		cfg := store.Default()
 		cfg.Dir, cfg.Create = t.TempDir(), true
@@ -62,7 +68,7 @@ func checkModel(t *testing.T, runs, length int, wide bool) {
 			rt.Fatal(err)
 		}
 		defer st.Close()
-		d := &drive{t: rt, store: st, clock: epoch, model: newModel(), wide: wide}
+		d := &drive{t: rt, store: st, clock: epoch, model: newModel(), sent: make(map[task.ID]task.Spec), kinds: kinds, wide: wide}
 		d.fsm = New(st, Options{
 			OnCommit: func(c Committed) { d.ended = c.Ended },
 			OnMark:   func(_ uint64, s *store.Snapshot) { s.Release() },
@@ -70,13 +76,19 @@ func checkModel(t *testing.T, runs, length int, wide bool) {
 		})
 		for range length {
 			d.command()
-			commands++
 		}
 		d.compareTasks()
+		d.compareMeta()
 		if err := st.Check(); err != nil {
 			rt.Fatal(err)
 		}
 	})
+	commands := 0
+	for _, c := range allCommands() {
+		if commands += kinds[c.Kind()]; kinds[c.Kind()] == 0 && !wide {
+			t.Errorf("%T was never drawn", c)
+		}
+	}
 	t.Logf("%d commands", commands)
 }
 
@@ -95,6 +107,7 @@ func (d *drive) apply(c Command) Result {
 // run gives a command to both and compares.
 func (d *drive) run(c Command) {
 	d.t.Logf("%s %T", d.clock.Sub(epoch), c)
+	d.kinds[c.Kind()]++
 	r := d.apply(c)
 	d.model.begin(d.clock)
 	d.reply(c, &r)
@@ -116,29 +129,37 @@ func (d *drive) run(c Command) {
 	if !d.wide || d.index%16 == 0 {
 		d.compareTasks()
 	}
+	if k := c.Kind(); k >= KindSetSchedule && k <= KindEndOperation || k == KindSetMember || k == KindRemoveMember {
+		d.compareMeta()
+	}
 }
 
 // reply runs the model's side of a command and compares the answers.
 func (d *drive) reply(c Command, r *Result) {
 	m := d.model
-	each := func(n int, do func(i int) (bool, []error)) {
+	each := func(ids []task.ID, do func(i int) (bool, []error)) {
 		d.refused(c, r.Err, nil)
-		for i := range n {
+		d.same(c, len(ids), len(r.Receipts))
+		for i, id := range ids {
 			duplicate, refused := do(i)
-			d.receipt(c, r, i, duplicate, refused)
+			d.receipt(c, r, i, task.Receipt{ID: id, Duplicate: duplicate}, refused)
 		}
 	}
 	switch c := c.(type) {
 	case *Submit:
-		if c.Atomic {
-			d.atomic(c, r)
-			return
-		}
-		each(len(c.Specs), func(i int) (bool, []error) { return m.submitOne(c, i) })
+		d.submitted(c, r)
 	case *Finish:
-		each(len(c.Outcomes), func(i int) (bool, []error) { return m.finish(c, i) })
+		ids := make([]task.ID, len(c.Outcomes))
+		for i := range ids {
+			ids[i] = c.Outcomes[i].ID
+		}
+		each(ids, func(i int) (bool, []error) { return m.finish(c, i) })
 	case *Cancel:
-		each(len(c.IDs), func(i int) (bool, []error) { return m.cancel(c.IDs[i]) })
+		each(c.IDs, func(i int) (bool, []error) { return m.cancel(c.IDs[i]) })
+	case *Retry:
+		each(c.IDs, func(i int) (bool, []error) { return m.retryEnded(c.IDs[i]) })
+	case *Delete:
+		each(c.IDs, func(i int) (bool, []error) { return m.remove(c.IDs[i], c.DedupWindow) })
 	case *Claim:
 		d.claimed(c, r)
 	case *Release:
@@ -147,6 +168,10 @@ func (d *drive) reply(c Command, r *Result) {
 		}
 	case *Promote:
 		d.same(c, m.promote(c.Max), r.Count)
+	case *Expire:
+		if n := m.expire(c.Max); r.Count < n || n == 0 && r.Count > 0 { // it counts the dependants that it told, too
+			d.t.Fatalf("%d tasks expired, the FSM touched %d", n, r.Count)
+		}
 	case *Reap:
 		d.same(c, m.reap(c), r.Count)
 	case *Requeue:
@@ -160,26 +185,106 @@ func (d *drive) reply(c Command, r *Result) {
 	case *SetQueue:
 		m.setQueue(&c.Change)
 	default:
+		d.replyOfMeta(c, r)
+	}
+}
+
+// replyOfMeta is of commands about what is no task.
+func (d *drive) replyOfMeta(c Command, r *Result) {
+	m := d.model
+	switch c := c.(type) {
+	case *SetSchedule:
+		d.scheduled(c, r)
+	case *RemoveSchedule:
+		var refused []error
+		if m.schedules[c.Name] == nil {
+			refused = []error{task.ErrNotFound}
+		}
+		delete(m.schedules, c.Name)
+		d.refused(c, r.Err, refused)
+	case *Fire:
+		answer, faults, refused := m.fire(c)
+		d.refused(c, r.Err, refused)
+		if d.same(c, answer != nil, len(r.Receipts) == 1); answer != nil {
+			d.receipt(c, r, 0, *answer, faults)
+		}
+	case *StartOperation:
+		duplicate, refused := m.startOperation(&c.Order)
+		d.whole(c, r, task.Receipt{ID: c.Order.ID, Duplicate: duplicate}, refused)
+	case *EndOperation:
+		duplicate, refused := m.endOperation(c.ID)
+		d.whole(c, r, task.Receipt{ID: c.ID, Duplicate: duplicate}, refused)
+	case *StepOperation:
+		ids, duplicates, faults, refused := m.stepOperation(c)
+		d.refused(c, r.Err, refused)
+		d.same(c, len(ids), len(r.Receipts))
+		for i, id := range ids {
+			d.receipt(c, r, i, task.Receipt{ID: id, Duplicate: duplicates[i]}, faults[i])
+		}
+	case *SetMember:
+		m.members[c.Member.ID] = c.Member
+	case *RemoveMember:
+		delete(m.members, c.ID)
+	case *Found:
+		if m.cluster != (member.ID{}) {
+			d.refused(c, r.Err, []error{task.ErrConflict})
+			return
+		}
+		d.refused(c, r.Err, nil)
+		m.cluster = c.ClusterID
+	case *Mark:
+		d.same(c, d.index, r.Index)
+	default:
 		d.t.Fatalf("the model does not know %T", c)
 	}
 }
 
-// atomic compares the answer to an atomic batch, which names one bad item, if there is any.
-func (d *drive) atomic(c *Submit, r *Result) {
-	faults, any := d.model.faults(c, true)
-	if !any {
+// whole compares the answer to a command that has one receipt, or is refused as a whole.
+func (d *drive) whole(c Command, r *Result, want task.Receipt, refused []error) {
+	if d.refused(c, r.Err, refused); refused == nil {
+		d.receipt(c, r, 0, want, nil)
+	}
+}
+
+// scheduled takes the id and the version that a schedule got.
+func (d *drive) scheduled(c *SetSchedule, r *Result) {
+	set := d.model.setSchedule(c.Schedule)
+	if d.same(c, set, r.Count == 1); !set {
+		return
+	}
+	s := d.model.schedules[c.Schedule.Name]
+	got, err := Schedule(d.store, s.Name)
+	if err != nil || got == nil || got.Version == s.Version || s.ID == 0 && got.ID == 0 || s.ID != 0 && got.ID != s.ID {
+		d.t.Fatalf("schedule %+v after %+v, %v", got, s, err)
+	}
+	s.ID, s.Version = got.ID, got.Version
+}
+
+// submitted compares the answer to a submit; that to an atomic one names one bad item, if there is any.
+func (d *drive) submitted(c *Submit, r *Result) {
+	if !c.Atomic {
 		d.refused(c, r.Err, nil)
-		for i, duplicate := range d.model.addAll(c) {
-			d.receipt(c, r, i, duplicate, nil)
+		answers, faults := d.model.submitEach(c)
+		for i := range answers {
+			d.receipt(c, r, i, answers[i], faults[i])
+		}
+		return
+	}
+	o := d.model.offer(c, true, make(map[task.ID]task.ID))
+	if !o.bad() {
+		d.refused(c, r.Err, nil)
+		d.model.accept(o)
+		for i := range o.answers {
+			d.receipt(c, r, i, o.answers[i], nil)
 		}
 		return
 	}
 	d.refused(c, r.Err, []error{task.ErrAborted})
 	named := 0
-	for i := range faults {
+	for i := range o.faults {
 		if err := r.Receipts[i].Err; !errors.Is(err, task.ErrAborted) {
 			named++
-			d.refused(c, err, append(faults[i], errNoFault))
+			d.refused(c, err, append(o.faults[i], errNoFault))
 		}
 	}
 	d.same(c, 1, named)
@@ -187,10 +292,11 @@ func (d *drive) atomic(c *Submit, r *Result) {
 
 var errNoFault = errors.New("an item that is bad")
 
-func (d *drive) receipt(c Command, r *Result, i int, duplicate bool, refused []error) {
+func (d *drive) receipt(c Command, r *Result, i int, want task.Receipt, refused []error) {
 	got := r.Receipts[i]
-	d.refused(c, got.Err, refused)
-	d.same(c, duplicate, got.Duplicate)
+	if d.refused(c, got.Err, refused); refused == nil {
+		d.same(c, want, got)
+	}
 }
 
 func (d *drive) refused(c Command, got error, want []error) {
@@ -221,7 +327,7 @@ func (d *drive) claimed(c *Claim, r *Result) {
 			d.t.Fatalf("lease %d after %d", got.LeaseID, m.lastLease)
 		}
 		t.lease, m.lastLease = got.LeaseID, got.LeaseID
-		want, is := viewOf(t), viewOfFSM(got)
+		want, is := m.viewOf(t), m.viewOfFSM(got)
 		if got.Payload == nil {
 			want.Payload = "" // large ones are read afterwards
 		}
@@ -245,7 +351,44 @@ func (d *drive) compareTasks() {
 		if got == nil {
 			continue
 		}
-		d.compare(viewOf(want), viewOfFSM(got))
+		d.compare(d.model.viewOf(want), d.model.viewOfFSM(got))
+	}
+}
+
+// compareMeta compares schedules, operations and members.
+func (d *drive) compareMeta() {
+	schedules := make(map[string]*task.Schedule)
+	err := EachSchedule(d.store, "", func(light *task.Schedule) bool {
+		s, err := Schedule(d.store, light.Name)
+		if err != nil {
+			d.t.Fatal(err)
+		}
+		if want := d.model.schedules[s.Name]; want != nil && want.LastError != "" && s.LastError != "" {
+			s.LastError = want.LastError // the words are the broker's own
+		}
+		schedules[s.Name] = s
+		return true
+	})
+	operations := make(map[task.ID]*task.Operation)
+	list, err2 := Operations(d.store)
+	for _, o := range list {
+		if want := d.model.operations[o.ID]; want != nil && want.Error != "" && o.Error != "" {
+			o.Error = want.Error
+		}
+		operations[o.ID] = o
+	}
+	members := make(map[member.ID]member.Member)
+	all, err3 := Members(d.store)
+	for _, m := range all {
+		members[m.ID] = m
+	}
+	if err := errors.Join(err, err2, err3); err != nil {
+		d.t.Fatal(err)
+	}
+	diff := gocmp.Diff(d.model.schedules, schedules, cmpopts.EquateEmpty()) + gocmp.Diff(d.model.operations, operations, cmpopts.EquateEmpty()) +
+		gocmp.Diff(d.model.members, members)
+	if diff != "" {
+		d.t.Fatalf("schedules, operations or members (-model +fsm):\n%s", diff)
 	}
 }
 
@@ -293,15 +436,20 @@ type taskView struct {
 	Progress                                                           task.Progress
 	History                                                            []task.Attempt
 	Aging                                                              time.Duration
+	Keyed                                                              bool
+	StartBy                                                            time.Time
+	ReplacedBy                                                         task.ID
 }
 
-func viewOfFSM(t *task.Task) taskView {
+func (m *model) viewOfFSM(t *task.Task) taskView {
 	v := taskView{
 		Status: t.Status, Phase: t.Phase(), Queue: t.Queue, Type: t.Type, WorkerID: t.WorkerID, Payload: fmt.Sprintf("%x", t.Payload),
 		Result: string(t.Result), Error: t.Error, Reason: t.Reason, Priority: t.Priority, CreatedAt: t.CreatedAt, UpdatedAt: t.UpdatedAt,
 		ScheduledAt: t.ScheduledAt, StartedAt: t.StartedAt, DeleteAt: t.DeleteAt, LeaseUntil: t.LeaseExpiresAt, Attempt: t.Attempt,
 		Retries: t.RetryCount, Crashes: t.CrashCount, Lease: t.LeaseID, Asked: t.CancelRequested, Session: t.Session,
 		Progress: t.Progress, Aging: t.Aging, History: append([]task.Attempt{}, t.History...),
+		Keyed:   t.UniqueHeld && (t.UniqueScope != task.UniqueTTL || t.UniqueUntil.After(m.now)), // nobody notes the end of a ttl
+		StartBy: t.ExpiresAt, ReplacedBy: t.ReplacedBy,
 	}
 	if t.Status == task.Pending {
 		v.WaitingFor = int(t.WaitingFor)
@@ -312,12 +460,13 @@ func viewOfFSM(t *task.Task) taskView {
 	return v
 }
 
-func viewOf(t *modelTask) taskView {
+func (m *model) viewOf(t *modelTask) taskView {
 	v := taskView{
 		Status: t.status, Queue: t.pair().Queue, Type: t.Type, WorkerID: t.worker, Payload: fmt.Sprintf("%x", t.Payload), Result: string(t.result),
 		Error: t.err, Reason: t.reason, Priority: t.priority(), CreatedAt: t.created, UpdatedAt: t.changed, ScheduledAt: t.at,
 		StartedAt: t.started, DeleteAt: t.goes, Attempt: t.attempt, Retries: t.retries, Crashes: t.crashes, Lease: t.lease,
 		Asked: t.asked, Progress: t.progress, Aging: t.aging, History: append([]task.Attempt{}, t.history...),
+		Keyed: m.holds(t), StartBy: t.startBy, ReplacedBy: t.replacedBy,
 	}
 	v.Phase = task.Phase(t.status.String())
 	switch {

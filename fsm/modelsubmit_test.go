@@ -18,66 +18,91 @@ type modelQueue struct {
 	since  time.Time
 }
 
-// submitOne takes item i of a submit by itself.
-func (m *model) submitOne(c *Submit, i int) (duplicate bool, refused []error) {
-	one := &Submit{Specs: c.Specs[i : i+1], Hashes: c.Hashes[i : i+1], DedupWindow: c.DedupWindow}
-	faults, any := m.faults(one, true)
-	if any {
-		return false, faults[0]
-	}
-	return m.addAll(one)[0], nil
+// modelOffer is what is found out about the tasks of a submit before anything of it happens.
+type modelOffer struct {
+	answers []task.Receipt         // to each
+	fresh   []*modelTask           // those to be added; nil for the others
+	batch   map[task.ID]*modelTask // the same by id
+	changed map[task.ID]*modelTask // others that take what was sent, as they are then
+	faults  [][]error              // of each: what it is refused for
 }
 
-// faults lists what is wrong with each item of a batch that is taken whole or not at all.
-func (m *model) faults(c *Submit, limited bool) (faults [][]error, any bool) {
-	faults = make([][]error, len(c.Specs))
-	fresh := make(map[task.ID]*task.Spec)
+func (o *modelOffer) bad() bool {
+	return slices.ContainsFunc(o.faults, func(f []error) bool { return len(f) > 0 })
+}
+
+// submitEach takes each task of a submit by itself. Those answered with another one are known to those that come later.
+func (m *model) submitEach(c *Submit) (answers []task.Receipt, faults [][]error) {
+	instead := make(map[task.ID]task.ID)
+	for i := range c.Specs {
+		one := m.offer(&Submit{Specs: c.Specs[i : i+1], Hashes: c.Hashes[i : i+1], DedupWindow: c.DedupWindow}, true, instead)
+		if !one.bad() {
+			m.accept(one)
+		}
+		answers, faults = append(answers, one.answers[0]), append(faults, one.faults[0])
+	}
+	return answers, faults
+}
+
+// offer looks at a batch that is taken whole or not at all.
+func (m *model) offer(c *Submit, limited bool, instead map[task.ID]task.ID) *modelOffer {
+	o := &modelOffer{
+		answers: make([]task.Receipt, len(c.Specs)), fresh: make([]*modelTask, len(c.Specs)), faults: make([][]error, len(c.Specs)),
+		batch: make(map[task.ID]*modelTask), changed: make(map[task.ID]*modelTask),
+	}
 	for i := range c.Specs {
 		s := &c.Specs[i]
+		o.answers[i].ID = s.ID
 		_, hash, known := m.fate(s.ID)
 		switch age := m.now.Sub(s.ID.Time()); {
 		case known && hash != c.Hashes[i]:
-			faults[i] = append(faults[i], task.ErrConflict)
+			o.refuse(i, task.ErrConflict)
 		case known:
+			o.answers[i].Duplicate = true
 		case age > c.DedupWindow:
-			faults[i] = append(faults[i], task.ErrIDExpired)
-		case -age > c.DedupWindow, fresh[s.ID] != nil:
-			faults[i] = append(faults[i], task.ErrInvalid)
+			o.refuse(i, task.ErrIDExpired)
+		case -age > c.DedupWindow, o.batch[s.ID] != nil:
+			o.refuse(i, task.ErrInvalid)
 		default:
-			fresh[s.ID] = s
+			m.offerKey(o, i, m.make(s, c.Hashes[i]), limited, instead)
+		}
+	}
+	for _, t := range o.fresh {
+		if t != nil {
+			t.redirect(instead)
 		}
 	}
 	more := make(map[store.Pair][]*modelTask) // what waits, by queue and by type in it
-	for i := range c.Specs {
-		s := &c.Specs[i]
-		if fresh[s.ID] != s {
+	for i, t := range o.fresh {
+		if t == nil {
 			continue
 		}
-		t := m.make(s, c.Hashes[i])
-		for _, parent := range s.Dependencies {
+		for _, parent := range t.Dependencies {
 			status, _, known := m.fate(parent)
-			if fresh[parent] == nil && !known {
-				faults[i] = append(faults[i], task.ErrUnknownDependency)
+			if o.batch[parent] == nil && !known {
+				o.refuse(i, task.ErrUnknownDependency)
 			}
-			gone := s.OnDependencyFailure == task.PolicyBlock && fresh[parent] == nil && m.lost(parent)
-			if known && status.IsTerminal() && status != task.Completed && (gone || s.OnDependencyFailure == task.PolicyCancel) {
+			gone := t.OnDependencyFailure == task.PolicyBlock && o.batch[parent] == nil && m.lost(parent)
+			if known && status.IsTerminal() && status != task.Completed && (gone || t.OnDependencyFailure == task.PolicyCancel) {
 				t.status = task.Cancelled
 			}
 		}
-		if reaches(fresh, s.ID, s.ID, make(map[task.ID]bool)) {
-			faults[i] = append(faults[i], task.ErrInvalid)
+		if reaches(o.batch, t.ID, t.ID, make(map[task.ID]bool)) {
+			o.refuse(i, task.ErrInvalid)
 		}
 		if limited && t.waits() {
-			faults[i] = append(faults[i], m.full(t, more)...)
+			o.refuse(i, m.full(t, nil, o, more)...)
 			p := t.pair()
 			more[p], more[store.Pair{Queue: p.Queue}] = append(more[p], t), append(more[store.Pair{Queue: p.Queue}], t)
 		}
 	}
-	return faults, slices.ContainsFunc(faults, func(f []error) bool { return len(f) > 0 })
+	return o
 }
 
+func (o *modelOffer) refuse(i int, why ...error) { o.faults[i] = append(o.faults[i], why...) }
+
 // reaches tells whether the task depends on target through tasks of the batch.
-func reaches(batch map[task.ID]*task.Spec, from, target task.ID, seen map[task.ID]bool) bool {
+func reaches(batch map[task.ID]*modelTask, from, target task.ID, seen map[task.ID]bool) bool {
 	for _, parent := range batch[from].Dependencies {
 		if batch[parent] == nil || seen[parent] {
 			continue
@@ -92,7 +117,10 @@ func reaches(batch map[task.ID]*task.Spec, from, target task.ID, seen map[task.I
 
 // make is a new task that is not in the queue yet.
 func (m *model) make(s *task.Spec, hash [16]byte) *modelTask {
-	t := &modelTask{Spec: *s, hash: hash, place: m.submitted, created: m.now, at: m.now, parents: make(map[task.ID]bool)}
+	t := &modelTask{Spec: *s, hash: hash, created: m.now, at: m.now, startBy: s.ExpiresAt, keyUntil: m.now.Add(s.UniqueTTL)}
+	if s.ExpiresIn > 0 {
+		t.startBy = m.now.Add(s.ExpiresIn)
+	}
 	if at := m.now.Add(s.Delay); s.Delay > 0 {
 		t.at = at
 	} else if s.ScheduledAt.After(m.now) {
@@ -105,55 +133,47 @@ func (m *model) make(s *task.Spec, hash [16]byte) *modelTask {
 	return t
 }
 
-// addAll adds a batch without faults. Who stands in it tells its dependants itself.
-func (m *model) addAll(c *Submit) (duplicates []bool) {
-	for i := range c.Specs {
-		_, _, known := m.fate(c.Specs[i].ID)
-		duplicates = append(duplicates, known)
-	}
-	fresh := make(map[task.ID]bool)
-	for i := range c.Specs {
-		fresh[c.Specs[i].ID] = !duplicates[i]
-	}
-	for i := range c.Specs {
-		if !duplicates[i] {
-			m.insert(&c.Specs[i], c.Hashes[i], fresh)
+// accept takes a batch without faults. Who stands in it tells its dependants itself.
+func (m *model) accept(o *modelOffer) {
+	maps.Copy(m.tasks, o.changed)
+	for _, t := range o.fresh {
+		if t == nil {
+			continue
 		}
-	}
-	return duplicates
-}
-
-func (m *model) insert(s *task.Spec, hash [16]byte, fresh map[task.ID]bool) {
-	t := m.make(s, hash)
-	m.submitted++
-	m.tasks[t.ID] = t
-	for _, parent := range s.Dependencies {
-		t.parents[parent] = true
-	}
-	for _, parent := range s.Dependencies {
-		if status, _, _ := m.fate(parent); !fresh[parent] && status.IsTerminal() {
-			m.hear(t, parent, status)
+		t.status, t.place, t.parents = task.Pending, m.submitted, make(map[task.ID]bool)
+		m.submitted++
+		m.tasks[t.ID] = t
+		for _, parent := range t.Dependencies {
+			t.parents[parent] = true
+		}
+		for _, parent := range t.Dependencies {
+			if status, _, _ := m.fate(parent); o.batch[parent] == nil && status.IsTerminal() {
+				m.hear(t, parent, status)
+			}
 		}
 	}
 }
 
-// full is what the limits of depth and bytes say to a new task, when so many more wait already.
-func (m *model) full(t *modelTask, more map[store.Pair][]*modelTask) (refused []error) {
+// full is what the limits of depth and bytes say to a new task, or to what a waiting one is to take, when more waits
+// already and others will have changed.
+func (m *model) full(t, instead *modelTask, offered *modelOffer, more map[store.Pair][]*modelTask) (refused []error) {
 	p := t.pair()
 	for _, name := range []store.Pair{{Queue: p.Queue}, p} {
 		q := m.queues[name]
 		if q == nil {
 			continue
 		}
-		depth, size := uint64(1), uint64(len(t.Payload))
+		depth, size := uint64(0), uint64(len(t.Payload))
 		waiting := m.pick(func(o *modelTask) bool { return o.waits() && o.isOf(name) }, byID)
 		for _, o := range append(waiting, more[name]...) {
-			depth, size = depth+1, size+uint64(len(o.Payload))
+			if depth++; instead == nil || o.ID != instead.ID {
+				size += uint64(len(cmp.Or(offered.changed[o.ID], o).Payload))
+			}
 		}
 		if q.Bytes > 0 && uint64(len(t.Payload)) > q.Bytes {
 			return []error{task.ErrTooLarge} // it will never fit
 		}
-		if q.Depth > 0 && depth > q.Depth || q.Bytes > 0 && size > q.Bytes {
+		if q.Depth > 0 && depth >= q.Depth && instead == nil || q.Bytes > 0 && size > q.Bytes {
 			refused = []error{task.ErrQueueFull}
 		}
 	}

@@ -201,7 +201,7 @@ func (l *load) finish() {
 	close(l.stop)
 	l.submitting.Wait()
 	want := l.snapshot()
-	l.awaitEnd(len(want))
+	l.n.awaitEnd(len(want))
 	l.cancel()
 	l.working.Wait()
 	found := l.all()
@@ -222,14 +222,14 @@ func (l *load) finish() {
 }
 
 // awaitEnd waits until so many tasks have completed. As long as some do, it is patient.
-func (l *load) awaitEnd(count int) {
-	t := l.n.t
+func (n *nodes) awaitEnd(count int) {
+	t := n.t
 	t.Helper()
 	var stats task.Stats
 	ask := func() bool {
 		ctx, cancel := context.WithTimeout(t.Context(), 2*time.Second)
 		defer cancel()
-		now, err := l.n.c.Stats(ctx)
+		now, err := n.c.Stats(ctx)
 		if err == nil {
 			stats = now
 		}
