@@ -69,6 +69,8 @@ export interface Question {
   preview?: () => Promise<ComponentChildren>;
   /** A text that goes with the action, such as a reason. */
   input?: { label: string; placeholder?: string; max?: number };
+  /** What there is to choose from: values and labels. */
+  choice?: [string, string][];
   run: (input: string) => Promise<unknown>;
   done?: string;
 }
@@ -82,7 +84,7 @@ function Asking({ q }: { q: Question }) {
   const [preview, setPreview] = useState<ComponentChildren>(null);
   const [state, setState] = useState<"counting" | "ready" | "running" | "refused">(q.preview ? "counting" : "ready");
   const [wrong, setWrong] = useState("");
-  const [input, setInput] = useState("");
+  const [input, setInput] = useState(q.choice?.[0]?.[0] ?? "");
   useEffect(() => {
     q.preview?.().then(
       (p) => {
@@ -134,6 +136,11 @@ function Asking({ q }: { q: Question }) {
           />
         </label>
       )}
+      {q.choice?.map(([value, label]) => (
+        <label key={value} class="choice">
+          <input type="radio" name="choice" value={value} checked={input === value} onChange={() => setInput(value)} /> {label}
+        </label>
+      ))}
       {wrong && (
         <p class="wrong" role="alert">
           {visible(wrong)}

@@ -1,1 +1,130 @@
-export function DeadPage() { return null; }
+import { useState } from "preact/hooks";
+import { count, plural } from "../format";
+import { filterWord } from "../filter";
+import { useKeys } from "../keys";
+import { useLoad } from "../load";
+import type { DeadGroup } from "../model";
+import { Action, Age, Card, Empty, Page, Scroll, Waiting } from "../parts";
+import { go, href } from "../route";
+import { useRows } from "../rows";
+import { Text } from "../text";
+import { listOf } from "./queues";
+import { operate } from "./tasks";
+
+// What a filter's word takes at most, in bytes.
+const maxErrorText = 1024;
+
+/** The filter that selects the tasks of a group. */
+export function filterOf(g: DeadGroup): string {
+  let error = g.error;
+  while (new TextEncoder().encode(error).length > maxErrorText) error = error.slice(0, Math.floor(error.length * 0.9));
+  return filterWord({ status: "dead_letter", queue: g.queue, type: g.type, error });
+}
+
+export function DeadPage() {
+  const loaded = useLoad<unknown>("v1/dead-letters/groups", "slow");
+  const [search, setSearch] = useState("");
+  const all = loaded.data.value ? listOf<DeadGroup>(loaded.data.value, "groups") : [];
+  const text = search.toLowerCase();
+  const groups = all.filter((g) => [g.error, g.type, g.queue, g.reason].some((v) => v.toLowerCase().includes(text)));
+  const rows = useRows(groups.map((g) => href(["tasks"], { filter: filterOf(g) })));
+  const current = groups[rows.at];
+  const redrive = (g: DeadGroup) => operate("retry", filterOf(g), "Redrive", loaded.reload);
+  const purge = (g: DeadGroup) => operate("delete", filterOf(g), "Purge", loaded.reload);
+  useKeys(
+    current
+      ? [
+          { key: "y", what: "Redrive the group", run: () => redrive(current) },
+          { key: "d", what: "Purge the group", run: () => purge(current) },
+        ]
+      : [],
+    [current],
+  );
+  if (!loaded.data.value) return <Waiting error={loaded.error.value} what="dead letters" />;
+  const total = all.reduce((n, g) => n + g.count, 0);
+  return (
+    <Page
+      title="Dead letters"
+      sub={total ? `${plural(total, "task")} in ${plural(all.length, "group")}` : undefined}
+      actions={
+        <>
+          <Action need="operator" disabled={!total} onClick={() => operate("retry", "status:dead_letter", "Redrive all", loaded.reload)}>
+            Redrive all
+          </Action>
+          <Action need="operator" kind="danger" disabled={!total} onClick={() => operate("delete", "status:dead_letter", "Purge all", loaded.reload)}>
+            Purge all
+          </Action>
+        </>
+      }
+    >
+      {all.length > 0 && (
+        <div class="bar-line">
+          <input
+            type="text"
+            aria-label="Find a group"
+            placeholder="Find by error, type or queue"
+            value={search}
+            onInput={(e) => setSearch(e.currentTarget.value)}
+          />
+        </div>
+      )}
+      <Card flush>
+        {groups.length === 0 ? (
+          <Empty title={all.length ? "No group has this in it" : "No dead letters"}>
+            {all.length ? null : "Tasks that end without success stand here, grouped by their errors."}
+          </Empty>
+        ) : (
+          <Scroll label="Groups">
+            <table>
+              <thead>
+                <tr>
+                  <th class="num">Tasks</th>
+                  <th>Error</th>
+                  <th>Type</th>
+                  <th class="hide-narrow">Queue</th>
+                  <th class="num hide-narrow">Last</th>
+                  <th />
+                </tr>
+              </thead>
+              <tbody>
+                {groups.map((g, i) => (
+                  <tr key={g.reason + g.error + g.type + g.queue} class={rows.at === i ? "at" : undefined} onClick={() => rows.set(i)}>
+                    <td class="num">
+                      <a href={href(["tasks"], { filter: filterOf(g) })}>{count(g.count)}</a>
+                    </td>
+                    <td class="wide">
+                      <span class="clip">{g.error ? <Text v={g.error} max={400} /> : <span class="faint">no error text</span>}</span>
+                      <span class="tag warn flat">{g.reason.replaceAll("_", " ")}</span>{" "}
+                      <a class="mono small-text" href={href(["task", g.sample_id])} onClick={(e) => (e.preventDefault(), go(href(["task", g.sample_id])))}>
+                        one of them
+                      </a>
+                    </td>
+                    <td>
+                      <Text v={g.type} max={48} />
+                    </td>
+                    <td class="hide-narrow">
+                      <a href={href(["queue", g.queue])}>
+                        <Text v={g.queue} max={48} />
+                      </a>
+                    </td>
+                    <td class="num hide-narrow">
+                      <Age at={g.last_at} />
+                    </td>
+                    <td class="row-actions">
+                      <Action need="operator" kind="small" onClick={() => redrive(g)}>
+                        Redrive
+                      </Action>
+                      <Action need="operator" kind="small" onClick={() => purge(g)}>
+                        Purge
+                      </Action>
+                    </td>
+                  </tr>
+                ))}
+              </tbody>
+            </table>
+          </Scroll>
+        )}
+      </Card>
+    </Page>
+  );
+}

@@ -1,8 +1,17 @@
 import { useState } from "preact/hooks";
-import { may, post } from "../api";
+import { may, post, Problem } from "../api";
 import { closeDialog, notify, saying, show } from "../dialog";
 import { href } from "../route";
 import { visible } from "../text";
+
+const units: Record<string, number> = { ms: 0.001, s: 1, m: 60, h: 3600, d: 86400 };
+
+/** Seconds of a duration such as 1h30m, 90s or 90. */
+export function secondsOf(text: string): number {
+  const parts = [...text.trim().matchAll(/(\d+(?:\.\d+)?)(ms|s|m|h|d|$)/g)];
+  if (parts.map((p) => p[0]).join("") !== text.trim()) throw new Problem(0, "", `"${text}" is no duration such as 90s or 1h30m.`);
+  return parts.reduce((sum, p) => sum + Number(p[1]) * (units[p[2] || "s"] ?? 1), 0);
+}
 
 export function submitTask(): void {
   if (!may("worker")) {
@@ -10,13 +19,6 @@ export function submitTask(): void {
     return;
   }
   show("Submit a task", <SubmitForm />);
-}
-
-/** Bytes of UTF-8 text in base64. */
-export function base64(text: string): string {
-  let binary = "";
-  for (const b of new TextEncoder().encode(text)) binary += String.fromCharCode(b);
-  return btoa(binary);
 }
 
 function SubmitForm() {
@@ -33,9 +35,9 @@ function SubmitForm() {
       const receipt = await post<{ id: string }>("v1/tasks", {
         task_type: f.type,
         ...(f.queue ? { queue: f.queue } : {}),
-        ...(f.payload ? { payload: base64(f.payload) } : {}),
+        ...(f.payload ? { payload_text: f.payload } : {}),
         ...(f.priority ? { priority: Number(f.priority) } : {}),
-        ...(f.delay ? { delay: f.delay } : {}),
+        ...(f.delay ? { delay_seconds: secondsOf(f.delay) } : {}),
         ...(f.retries ? { max_retries: Number(f.retries) } : {}),
         ...(depends.length ? { dependencies: depends } : {}),
       });
