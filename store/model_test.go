@@ -3,15 +3,16 @@ package store
 import (
 	"cmp"
 	"flag"
+	"fmt"
 	"maps"
 	"slices"
 	"testing"
 	"time"
 
-	gocmp "github.com/google/go-cmp/cmp"
 	"github.com/linxGnu/grocksdb"
 	"pgregory.net/rapid"
 
+	"github.com/haiku-queue/haiku/internal/damage"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -22,13 +23,21 @@ import (
 type model struct {
 	tasks map[task.ID]*task.Task // never changed in place
 	tombs map[task.ID]removal
+	went  map[task.ID]*task.Task // what a tombstone is of, as it was
 	meta  map[string]string
 	time  int64
 	seq   uint64
 }
 
+func newModel() *model {
+	return &model{
+		tasks: map[task.ID]*task.Task{}, tombs: map[task.ID]removal{}, went: map[task.ID]*task.Task{}, meta: map[string]string{},
+		time: base.UnixMicro(),
+	}
+}
+
 func (m *model) clone() *model {
-	return &model{tasks: maps.Clone(m.tasks), tombs: maps.Clone(m.tombs), meta: maps.Clone(m.meta), time: m.time, seq: m.seq}
+	return &model{tasks: maps.Clone(m.tasks), tombs: maps.Clone(m.tombs), went: maps.Clone(m.went), meta: maps.Clone(m.meta), time: m.time, seq: m.seq}
 }
 
 func (m *model) now() time.Time { return time.UnixMicro(m.time).UTC() }
@@ -127,7 +136,10 @@ func (m *model) due(kind ScheduleKind, until int64, limit int) []task.ID {
 type real struct {
 	store     *Store
 	batch     *Batch
-	committed *model // as of the last commit
+	committed *model   // as of the last commit
+	past      []*model // by commit
+	firstLog  string   // RocksDB's newest log when the store was opened
+	firstSize int64    // of it then
 }
 
 // run is one run of the test.
@@ -138,13 +150,16 @@ type run struct {
 	queues []string
 	types  []string
 	nextID int
-	gone   []task.ID // submitted, and taken back or removed
+	gone   []task.ID    // submitted, and taken back or removed
+	lost   map[bool]int // crashes by whether they lost a commit
+	tb     testing.TB
 }
 
 func TestStoreAgainstModel(t *testing.T) {
-	checks(t, "30")
+	checks(t, fmt.Sprint(damage.Rounds(30, 400)))
+	lost := make(map[bool]int)
 	rapid.Check(t, func(rt *rapid.T) {
-		r := &run{t: rt, model: &model{tasks: map[task.ID]*task.Task{}, tombs: map[task.ID]removal{}, meta: map[string]string{}, time: base.UnixMicro()}}
+		r := &run{t: rt, tb: t, lost: lost, model: newModel()}
 		r.queues, r.types = []string{"a", "ab"}, []string{"x", "xy"}
 		defer func() {
 			for _, x := range r.stores {
@@ -163,7 +178,10 @@ func TestStoreAgainstModel(t *testing.T) {
 			if err != nil {
 				rt.Fatal(i, err)
 			}
-			r.stores = append(r.stores, &real{store: s, batch: s.Begin(), committed: r.model.clone()})
+			x := &real{store: s, batch: s.Begin(), committed: r.model.clone()}
+			x.past = append(x.past, x.committed)
+			x.firstLog, x.firstSize = r.newestLog(cfg.Dir)
+			r.stores = append(r.stores, x)
 			r.stores[i].batch.SetTime(r.model.time)
 		}
 		for range rapid.IntRange(20, 120).Draw(rt, "steps") {
@@ -172,6 +190,9 @@ func TestStoreAgainstModel(t *testing.T) {
 		}
 		r.finish()
 	})
+	if lost[true] == 0 || lost[false] == 0 {
+		t.Errorf("crashes by whether they lost a commit: %v", lost)
+	}
 }
 
 // checks sets how many runs rapid makes, unless the command line says it.
@@ -188,7 +209,7 @@ func checks(t *testing.T, n string) {
 }
 
 func (r *run) step(depth int) {
-	switch rapid.IntRange(0, 35).Draw(r.t, "step") {
+	switch rapid.IntRange(0, 36).Draw(r.t, "step") {
 	case 0, 1, 2, 3, 4, 5:
 		r.submit()
 	case 6, 7, 8, 9, 10, 11:
@@ -220,6 +241,10 @@ func (r *run) step(depth int) {
 	case 35:
 		if depth == 0 {
 			r.restart()
+		}
+	case 36:
+		if depth == 0 {
+			r.crash()
 		}
 	}
 }
@@ -253,6 +278,7 @@ func (r *run) commit(x *real) {
 		r.t.Fatalf("claimable %v, want %v", got, want)
 	}
 	x.committed = r.model.clone()
+	x.past = append(x.past, x.committed)
 	r.checkLists(x)
 	r.checkOccupancy(x.store.Occupancy)
 	x.batch = x.store.Begin()
@@ -301,6 +327,7 @@ func (r *run) restart() {
 		r.t.Fatal(err)
 	}
 	x.store, x.batch = s, s.Begin()
+	x.firstLog, x.firstSize = r.newestLog(s.cfg.Dir)
 }
 
 // refused runs steps that are taken back.
@@ -336,11 +363,7 @@ func (r *run) finish() {
 			r.t.Fatalf("store %d: state hash %x %v, want %x", i, got, err, hash)
 		}
 		hash = got
-		for id, want := range r.model.tasks {
-			if got, err := x.store.Task(id, true); err != nil || !gocmp.Equal(want, got) {
-				r.t.Fatalf("store %d: %v\n%s", i, err, gocmp.Diff(want, got))
-			}
-		}
+		r.checkTasks(x.store, r.model)
 		r.checkHeads(x.store.d)
 		b := x.store.Begin()
 		for _, id := range append(slices.Collect(maps.Keys(r.model.tombs)), r.gone...) {

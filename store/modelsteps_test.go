@@ -205,7 +205,7 @@ func (r *run) remove() {
 	x, tombstone := r.model.tasks[id], rapid.Bool().Draw(r.t, "tombstone")
 	delete(r.model.tasks, id)
 	if tombstone {
-		r.model.tombs[id] = removal{true, x.Status, x.Hash}
+		r.model.tombs[id], r.model.went[id] = removal{true, x.Status, x.Hash}, x
 	} else {
 		r.gone = append(r.gone, id)
 	}
