@@ -48,8 +48,8 @@ race: deps ## run all tests with the race detector
 	go test -race ./...
 
 chaos: deps ## damage files, crash stores, kill leaders, compare with the model, for some twenty minutes; HAIKU_CHAOS_SEED repeats damage
-	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays|Model|Claims|Parent)' ./store ./cluster ./fsm
-	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^TestGraph' ./internal/outage
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays|Model|StoreAgainstModel|Claims|Parent)' ./store ./cluster ./fsm
+	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Graph|RandomOutages)' ./internal/outage
 
 fuzz: deps ## fuzz each decoder for FUZZTIME (10s)
 	scripts/fuzz.sh $(FUZZTIME)

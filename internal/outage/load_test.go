@@ -246,22 +246,32 @@ func (n *nodes) awaitEnd(count int) {
 func (l *load) all() map[task.ID]*task.Task {
 	t := l.n.t
 	t.Helper()
-	ctx, cancel := context.WithTimeout(t.Context(), patience)
+	found, err := l.n.all(patience)
+	if err != nil {
+		t.Fatalf("list: %v", err)
+	}
+	return found
+}
+
+// all lists every task with its result within some time.
+func (n *nodes) all(within time.Duration) (map[task.ID]*task.Task, error) {
+	n.t.Helper()
+	ctx, cancel := context.WithTimeout(n.t.Context(), within)
 	defer cancel()
 	found := make(map[task.ID]*task.Task)
 	for filter := (task.Filter{Limit: 500, WithPayload: true}); ; {
-		page, err := l.n.c.List(ctx, filter)
+		page, err := n.c.List(ctx, filter)
 		if err != nil {
-			t.Fatalf("list: %v", err)
+			return nil, err
 		}
 		for _, one := range page.Tasks {
 			if found[one.ID] != nil {
-				t.Errorf("task %s is listed twice", one.ID)
+				n.t.Errorf("task %s is listed twice", one.ID)
 			}
 			found[one.ID] = one
 		}
 		if filter.Cursor = page.Next; page.Next == nil {
-			return found
+			return found, nil
 		}
 	}
 }

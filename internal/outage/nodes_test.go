@@ -118,16 +118,18 @@ func (n *nodes) serving(one *node) {
 func (n *nodes) complete() {
 	n.t.Helper()
 	for _, one := range n.list {
-		n.await(one, "sees all voters", func(s member.Status) bool {
-			voters := 0
-			for _, m := range s.Members {
-				if m.Voter {
-					voters++
-				}
-			}
-			return voters == len(n.list) && voters == len(s.Members) && s.LeaderAddress != ""
-		})
+		n.await(one, "sees all voters", n.allVote)
 	}
+}
+
+func (n *nodes) allVote(s member.Status) bool {
+	voters := 0
+	for _, m := range s.Members {
+		if m.Voter {
+			voters++
+		}
+	}
+	return voters == len(n.list) && voters == len(s.Members) && s.LeaderAddress != ""
 }
 
 // leader waits until the running nodes agree on a leader among them, and returns it and the others.
