@@ -37,6 +37,8 @@ type Config struct {
 	DedupWindow        time.Duration
 	DiskRefuseBelow    uint64 // bytes free on a disk below which submits are refused; 0 for never
 
+	Observer Observer // of what the node does; nil for nobody
+
 	// AskRemove asks the leader at an address to remove a member; for Leave on a follower.
 	AskRemove func(ctx context.Context, leader string, id member.ID) error
 	// OnAdopt is told that the operator wants this node, a solo one without tasks, to join the cluster at the addresses.

@@ -13,14 +13,18 @@ type contacts struct {
 	mu      sync.Mutex
 	moment  uint64
 	last    map[raft.ServerID]contact
+	lag     map[raft.ServerID]lag
 	changed chan struct{} // closed and made anew with each contact
 }
 
 // contact says that a follower knew of no later term at some time after a moment.
 type contact struct{ term, begun uint64 }
 
+// lag is how many entries of the leader's log a follower lacked when it last answered it in a term.
+type lag struct{ term, entries uint64 }
+
 func newContacts() *contacts {
-	return &contacts{last: make(map[raft.ServerID]contact), changed: make(chan struct{})}
+	return &contacts{last: make(map[raft.ServerID]contact), lag: make(map[raft.ServerID]lag), changed: make(chan struct{})}
 }
 
 // begin returns a moment later than all that were returned before.
@@ -69,4 +73,24 @@ func (c *contacts) await(ctx context.Context, self raft.ServerID, term, moment u
 			return ctx.Err()
 		}
 	}
+}
+
+// answered notes the ends of the leader's log and of a follower's, when that answered.
+func (c *contacts) answered(id raft.ServerID, term, own, its uint64) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.lag[id] = lag{term, own - min(own, its)}
+}
+
+// lags returns how many entries the followers lacked that have answered the leader of a term.
+func (c *contacts) lags(term uint64) map[raft.ServerID]uint64 {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	out := make(map[raft.ServerID]uint64, len(c.lag))
+	for id, l := range c.lag {
+		if l.term == term {
+			out[id] = l.entries
+		}
+	}
+	return out
 }

@@ -1,6 +1,10 @@
 package cluster
 
-import "testing"
+import (
+	"testing"
+
+	"github.com/haiku-queue/haiku/member"
+)
 
 // TestCounters: what does not depend on how a node happens to cut the log into writes is the same on all nodes.
 func TestCounters(t *testing.T) {
@@ -9,7 +13,7 @@ func TestCounters(t *testing.T) {
 	before := leader.Counters()
 	const tasks = 20
 	c.submit(tasks)
-	same := func(n Counters) [4]uint64 {
+	same := func(n member.Counters) [4]uint64 {
 		return [4]uint64{n.EntriesApplied, n.CommandsApplied, n.LogEntries, n.LogBytes}
 	}
 	eventually(t, "equal counters", func() bool {

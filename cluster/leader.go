@@ -141,11 +141,13 @@ func (n *Node) Announcement() member.Join {
 
 // observe tells of every change of the known leader, until the node ends.
 func (n *Node) observe(ctx context.Context, changes <-chan raft.Observation) {
+	var last raft.ServerID
 	for {
 		select {
 		case <-ctx.Done():
 			return
-		case <-changes:
+		case o := <-changes:
+			last = n.countLeader(last, &o)
 			n.tellLeaderChange()
 		}
 	}

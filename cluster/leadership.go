@@ -17,6 +17,7 @@ import (
 // nothing of an earlier one can reach the log: its commands carry the old term and are not applied.
 type leadership struct {
 	term       uint64
+	observer   Observer
 	store      *store.Store
 	fsm        *fsm.FSM
 	log        *slog.Logger
@@ -48,7 +49,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	l := &leadership{
-		term: n.raft.CurrentTerm(), store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
+		term: n.raft.CurrentTerm(), observer: n.cfg.Observer, store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
 		sessions: n.sessions, due: newAlarm(), expiry: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
 		agenda: newAgenda(), full: n.refusal, operations: make(chan struct{}, 1),
 	}
@@ -93,8 +94,10 @@ func (l *leadership) proposal(c fsm.Command, done func(fsm.Result, error)) (prop
 	if err != nil {
 		return proposal{}, err
 	}
+	begun := time.Now()
 	return proposal{c, encoded, func(r fsm.Result, err error) {
 		if err == nil {
+			l.observer.Proposed(time.Since(begun))
 			l.observe(c, &r)
 		}
 		done(r, err)

@@ -49,9 +49,13 @@ func (n *Node) cutLog() error {
 	if err := n.setTrail(); err != nil {
 		return fmt.Errorf("set the trail of the log: %w", err)
 	}
+	begun := time.Now()
 	err := n.raft.Snapshot().Error()
 	if errors.Is(err, raft.ErrNothingNewToSnapshot) {
 		return nil
+	}
+	if err == nil {
+		n.cfg.Observer.Snapshot(SnapshotCut, time.Since(begun))
 	}
 	return err
 }

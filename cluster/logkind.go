@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"time"
 )
 
 // LogKind says what keeps Raft's log and votes.
@@ -28,6 +29,7 @@ type logConfig struct {
 	Watchdog   *watchdog
 	Logger     *slog.Logger
 	OnFatal    func(error)
+	OnSynced   func(took time.Duration) // nil for nobody
 }
 
 // fileName is the name of the log's file or directory.

@@ -66,7 +66,7 @@ func openLogStore(cfg logConfig) (*logStore, error) {
 	}
 	w := cfg.Watchdog
 	return &logStore{
-		files: files, onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
+		files: timed(files, cfg.OnSynced), onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
 		cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
 		bounds: logBounds{maxNewLogBytes, maxTrailingSize},
 	}, nil

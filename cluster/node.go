@@ -5,6 +5,7 @@ import (
 	"errors"
 	"log/slog"
 	"sync"
+	"sync/atomic"
 
 	"github.com/hashicorp/raft"
 
@@ -37,6 +38,8 @@ type Node struct {
 	disks    *diskspace
 	joining  sync.Mutex // held by the one join that changes the membership
 	tuning   sync.Mutex // held while Raft's settings are changed
+
+	leaderChanges atomic.Uint64
 
 	mu         sync.Mutex
 	leadership *leadership   // nil unless this node leads and has caught up
@@ -112,6 +115,7 @@ func (n *Node) Check() error {
 // onCommit is called by the state machine after each write.
 func (n *Node) onCommit(c fsm.Committed) {
 	n.endings.tell(c.Ended)
+	n.cfg.Observer.Changed(c.Changes)
 	if l, err := n.leading(); err == nil {
 		l.wake(c.Claimable)
 		for _, name := range c.Freed {

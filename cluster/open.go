@@ -78,6 +78,9 @@ func newNode(cfg Config) (*Node, error) {
 			return nil, err
 		}
 	}
+	if cfg.Observer == nil {
+		cfg.Observer = nobody{}
+	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, id: cfg.Dir.NodeID(), clusterID: cfg.Dir.ClusterID(),
 		endings: newEndings(), marks: &marks{}, changed: make(chan struct{}), done: make(chan error, 1),
@@ -118,7 +121,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	opened.add(func() error { n.watchdog.Close(); return nil })
 	n.logs, err = openLogStore(logConfig{
 		Dir: group, Kind: n.cfg.LogStore, CacheBytes: n.cfg.LogCacheBytes, Watchdog: n.watchdog, Logger: n.log,
-		OnFatal: n.fatal,
+		OnFatal: n.fatal, OnSynced: n.cfg.Observer.Synced,
 	})
 	if err != nil {
 		return err
@@ -139,8 +142,8 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	}
 	n.snapshots, err = openSnapshotStore(snapshotConfig{
 		Dir: filepath.Join(group, snapshotsName), Store: n.store, Logs: n.logs, Watchdog: n.watchdog, Logger: n.log,
-		Bandwidth: snapshotBandwidth,
-		OnFatal:   n.fatal, OnStale: n.onStale, OnInstall: func() { n.fsm.Settle() }, OnStall: func() { n.streams.closeStreams() },
+		Bandwidth: snapshotBandwidth, OnDone: n.cfg.Observer.Snapshot,
+		OnFatal: n.fatal, OnStale: n.onStale, OnInstall: func() { n.fsm.Settle() }, OnStall: func() { n.streams.closeStreams() },
 	})
 	if err != nil {
 		return fmt.Errorf("open snapshots: %w", err)
@@ -160,12 +163,13 @@ func (n *Node) openStorage(opened *closers) (err error) {
 func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
 		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
-		Write: n.watchdog.bracket("writing the store").run,
+		Write: n.watchdog.bracket("writing the store").run, Apply: n.timeApply,
 	})
 	n.fsm.Defer(true)
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)
 	n.transport = newSafeTransport(n.streams, n.snapshots, logger)
+	n.transport.ownLast = n.logs.LastIndex
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID, cfg.Logger = serverID(n.id), logger
@@ -177,7 +181,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	if err := n.bootstrap(cfg); err != nil {
 		return err
 	}
-	if n.raft, err = raft.NewRaft(cfg, n.fsm, n.logs, n.logs, n.snapshots, n.transport); err != nil {
+	if n.raft, err = raft.NewRaft(cfg, timedFSM{n.fsm, n}, n.logs, n.logs, n.snapshots, n.transport); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
 	changes := make(chan raft.Observation, 16)

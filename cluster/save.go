@@ -124,7 +124,7 @@ func (s *snapshotStore) openSave(ctx context.Context, index uint64) (*saved, err
 	s.mu.Unlock()
 	save.ctx, save.cancel = context.WithCancel(ctx)
 	var err error
-	save.stream, save.checkpoint, err = s.openStream(&liveStream{s: s, saving: true}, func() (uint64, error) { return index, nil })
+	save.stream, save.checkpoint, err = s.openStream(&liveStream{s: s, saving: true, begun: time.Now()}, func() (uint64, error) { return index, nil })
 	if err != nil {
 		save.forget()
 		return nil, err

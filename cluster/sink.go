@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"time"
 
 	"github.com/hashicorp/raft"
 
@@ -33,7 +34,8 @@ type snapshotSink struct {
 	meta       raft.SnapshotMeta
 	generation uint64
 	witnessed  bool
-	file       *os.File // not nil: from the leader
+	begun      time.Time // when the first bytes came from the leader
+	file       *os.File  // not nil: from the leader
 	watch      *bracket
 	closed     bool
 }
@@ -102,7 +104,7 @@ func (k *snapshotSink) receive() error {
 	if err != nil {
 		return err
 	}
-	k.file = f
+	k.file, k.begun = f, time.Now()
 	k.watch = s.cfg.Watchdog.stream("receiving a snapshot", stallAfter, func(error) { s.cfg.OnStall() })
 	s.cfg.Logger.Info("snapshot is coming", "index", k.meta.Index, "term", k.meta.Term)
 	return nil
@@ -166,7 +168,7 @@ func (k *snapshotSink) announce() error {
 	s.generation++
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.install = &install{meta: k.meta, path: k.file.Name(), stale: stale}
+	s.install = &install{meta: k.meta, path: k.file.Name(), stale: stale, begun: k.begun}
 	return nil
 }
 
@@ -215,6 +217,7 @@ func (r *installReader) Close() error {
 	if !mine {
 		return err
 	}
+	s.done(SnapshotReceive, r.in.begun)
 	if r.in.stale && s.cfg.Store.Applied().Index >= r.in.meta.Index {
 		s.cfg.OnStale(fmt.Errorf("the leader's snapshot of entry %d contradicts entries of this node's log", r.in.meta.Index))
 	}

@@ -40,6 +40,7 @@ type snapshotConfig struct {
 	OnInstall func()      // a snapshot comes: what is committed has to be applied, to be compared with it
 	OnStall   func()      // an incoming snapshot does not come on: its connection has to be closed
 	Logger    *slog.Logger
+	OnDone    func(operation string, took time.Duration) // of a snapshot; nil for nobody
 }
 
 // snapshotStore is Raft's view of the database as its one snapshot. Nothing is copied to take one: List reports how far
@@ -81,6 +82,7 @@ type install struct {
 	meta  raft.SnapshotMeta
 	path  string
 	stale bool
+	begun time.Time
 }
 
 func openSnapshotStore(cfg snapshotConfig) (*snapshotStore, error) {
@@ -156,7 +158,7 @@ func (s *snapshotStore) Open(id string) (*raft.SnapshotMeta, io.ReadCloser, erro
 
 // openLive opens a stream of the database for a follower, which goes on from its end with the log.
 func (s *snapshotStore) openLive() (*raft.SnapshotMeta, io.ReadCloser, error) {
-	stream, c, err := s.openStream(&liveStream{s: s}, func() (uint64, error) {
+	stream, c, err := s.openStream(&liveStream{s: s, begun: time.Now()}, func() (uint64, error) {
 		first, err := s.cfg.Logs.FirstIndex()
 		return max(first, 1) - 1, err
 	})
@@ -258,6 +260,7 @@ func (s *snapshotStore) caughtUp(id raft.ServerID) {
 // liveStream is one open stream of the database, at the pace that all share.
 type liveStream struct {
 	s      *snapshotStore
+	begun  time.Time
 	saving bool          // for a file: nobody goes on from its end, so the log may be cut
 	reader io.ReadCloser // nil if it never opened
 	index  uint64        // guarded by s.mu; 0 until known
@@ -287,6 +290,7 @@ func (l *liveStream) Close() error {
 		defer l.reading.Unlock()
 		if l.reader != nil {
 			l.err = l.reader.Close()
+			l.s.done(l.operation(), l.begun)
 		}
 		l.s.mu.Lock()
 		defer l.s.mu.Unlock()
@@ -297,6 +301,20 @@ func (l *liveStream) Close() error {
 		}
 	})
 	return l.err
+}
+
+func (l *liveStream) operation() string {
+	if l.saving {
+		return SnapshotSave
+	}
+	return SnapshotSend
+}
+
+// done tells how long an operation took.
+func (s *snapshotStore) done(operation string, begun time.Time) {
+	if s.cfg.OnDone != nil {
+		s.cfg.OnDone(operation, time.Since(begun))
+	}
 }
 
 // emptyDir removes received snapshots that were never restored.

@@ -15,6 +15,7 @@ import (
 // with the error; in an atomic batch the first of them refuses all. The tasks are on the disks of a majority when it
 // returns.
 func (n *Node) Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error) {
+	begun := time.Now()
 	if err := checkCount("tasks", len(specs)); err != nil {
 		return nil, err
 	}
@@ -57,6 +58,7 @@ func (n *Node) Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]ta
 	for i, place := range places {
 		receipts[place] = r.Receipts[i]
 	}
+	n.cfg.Observer.Submitted(time.Since(begun))
 	return receipts, nil
 }
 

@@ -23,6 +23,7 @@ type safeTransport struct {
 	*raft.NetworkTransport
 	progress catchUp
 	contacts *contacts
+	ownLast  func() (uint64, error) // of this node's log; nil: followers' lag is not noted
 }
 
 var (
@@ -57,6 +58,11 @@ func (t *safeTransport) AppendEntries(id raft.ServerID, target raft.ServerAddres
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Success {
 		t.contacts.accepted(id, args.Term, begun)
+	}
+	if err == nil && t.ownLast != nil {
+		if own, err := t.ownLast(); err == nil {
+			t.contacts.answered(id, args.Term, own, resp.LastLog)
+		}
 	}
 	return err
 }

@@ -10,12 +10,12 @@ import (
 	"syscall"
 	"time"
 
-	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/member"
 )
 
 // counters is what counters.json holds. Figures that come from /proc are 0 where there is none.
 type counters struct {
-	Node    cluster.Counters `json:"node"`
+	Node    member.Counters `json:"node"`
 	Process struct {
 		CPU         int64  `json:"cpu_us"`
 		RocksDBCPU  int64  `json:"rocksdb_cpu_us"`     // of RocksDB's own threads, which flush and compact; to 10 ms each

@@ -9,6 +9,7 @@ import (
 	"runtime/pprof"
 
 	"github.com/haiku-queue/haiku/cluster"
+	"github.com/haiku-queue/haiku/member"
 )
 
 const (
@@ -22,7 +23,7 @@ type profiles struct {
 	dir   string
 	locks bool
 	cpu   *os.File
-	node  cluster.Counters
+	node  member.Counters
 }
 
 // startProfiles begins; without a folder nothing is written.

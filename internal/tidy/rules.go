@@ -23,6 +23,7 @@ var mayImport = map[string][]string{
 	"snapshot":              {"task", "member"},
 	"store":                 {"task", "snapshot", "internal/pb/recordpb"},
 	"fsm":                   {"task", "member", "store", "internal/pb/commandpb"},
+	"metrics":               {"task", "member", "store"},
 	"client":                {"task", "member", "wire", "internal/pb/wirepb"},
 	"worker":                {"task", "member", "wire", "client"},
 	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
@@ -57,6 +58,7 @@ var soleHome = map[string][]string{
 	"go.etcd.io/bbolt":              {"cluster"},
 	"github.com/spf13/viper":        {"config"},
 	"github.com/google/uuid":        {"task"},
+	"github.com/prometheus":         {"metrics"},
 	"net/http":                      {"web"},
 	"github.com/danielgtaylor/huma": {"web"},
 }

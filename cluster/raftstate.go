@@ -1,0 +1,68 @@
+package cluster
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+	"time"
+
+	"github.com/hashicorp/raft"
+
+	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/store"
+)
+
+// RaftState tells how far Raft is on this node. It does not wait for anybody.
+func (n *Node) RaftState() (member.RaftState, error) {
+	_, leads := n.Leader()
+	configuration := n.configuration()
+	s := member.RaftState{
+		Leads: leads, Term: n.raft.CurrentTerm(), LastIndex: n.raft.LastIndex(), CommitIndex: n.raft.CommitIndex(),
+		AppliedIndex: n.AppliedIndex(), LogBytes: n.logs.bytes(), LeaderChanges: n.leaderChanges.Load(),
+		HasLeader: n.leaderAddress() != "", Members: len(configuration.Servers), Voters: voters(configuration),
+	}
+	if last := n.raft.LastContact(); !leads && !last.IsZero() {
+		s.LastContact = time.Since(last)
+	}
+	if !leads {
+		return s, nil
+	}
+	told, err := fsm.Members(n.store)
+	if err != nil {
+		return s, fmt.Errorf("names of the members: %w", err)
+	}
+	names := make(map[member.ID]string, len(told))
+	for _, m := range told {
+		names[m.ID] = m.Name
+	}
+	for server, lag := range n.transport.contacts.lags(s.Term) {
+		if !slices.ContainsFunc(configuration.Servers, func(c raft.Server) bool { return c.ID == server }) {
+			continue // removed since
+		}
+		id, err := member.ParseID(string(server))
+		if err != nil {
+			return s, fmt.Errorf("member in Raft's configuration: %w", err)
+		}
+		s.Peers = append(s.Peers, member.RaftPeer{ID: id, Name: names[id], Lag: lag})
+	}
+	slices.SortFunc(s.Peers, func(a, b member.RaftPeer) int { return strings.Compare(a.ID.String(), b.ID.String()) })
+	return s, nil
+}
+
+// EachDepth calls fn for every queue that has tasks; see store.EachQueue.
+func (n *Node) EachDepth(fn func(store.Depth)) { n.store.EachQueue(fn) }
+
+// StoreVitals tells how RocksDB is doing on this node.
+func (n *Node) StoreVitals() (store.Vitals, error) { return n.store.Vitals() }
+
+// countLeader counts an observation of who leads, when it is another one than the last that was known. It belongs to
+// the goroutine of observe.
+func (n *Node) countLeader(last raft.ServerID, o *raft.Observation) raft.ServerID {
+	seen, ok := o.Data.(raft.LeaderObservation)
+	if !ok || seen.LeaderID == "" || seen.LeaderID == last {
+		return last
+	}
+	n.leaderChanges.Add(1)
+	return seen.LeaderID
+}
