@@ -18,12 +18,13 @@ type Config struct {
 
 	MemoryLimit Size `key:"memory_limit" min:"0" max:"16TiB"`
 
-	HTTP   HTTP   `key:"http"`
-	Disk   Disk   `key:"disk"`
-	Log    Log    `key:"log"`
-	Raft   Raft   `key:"raft"`
-	Store  Store  `key:"store"`
-	Limits Limits `key:"limits"`
+	HTTP    HTTP    `key:"http"`
+	Metrics Metrics `key:"metrics"`
+	Disk    Disk    `key:"disk"`
+	Log     Log     `key:"log"`
+	Raft    Raft    `key:"raft"`
+	Store   Store   `key:"store"`
+	Limits  Limits  `key:"limits"`
 }
 
 // HTTP says where and how a node serves HTTP: REST, events, health and the dashboard.
@@ -34,6 +35,11 @@ type HTTP struct {
 	Connections int           `key:"connections" min:"1" max:"1000000"`
 	Requests    int           `key:"requests" min:"1" max:"1000000"`
 	BodyTimeout time.Duration `key:"body_timeout" min:"1s" max:"10m"`
+}
+
+// Metrics bounds what /metrics tells.
+type Metrics struct {
+	Queues int `key:"queues" min:"0" max:"10000"`
 }
 
 // Disk bounds what a node takes on when its disk fills up.
@@ -68,6 +74,7 @@ func Default() Config {
 		DedupWindow:  24 * time.Hour,
 		SessionGrace: 5 * time.Second,
 		HTTP:         HTTP{Connections: 1000, Requests: 256, BodyTimeout: time.Minute},
+		Metrics:      Metrics{Queues: 100},
 		Disk:         Disk{RefuseBelow: 1 << 30},
 		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{

@@ -23,6 +23,8 @@ var meanings = map[string]string{
 	"http.requests":     "HTTP requests in work at once, but for event streams and what waits for tasks",
 	"http.body_timeout": "for the whole body of a request to arrive",
 
+	"metrics.queues": "queues with series of their own at /metrics, those seen first; all others are counted as _other",
+
 	"disk.refuse_below": "submits are refused while less is free on the file system of data_dir or db_path, of the " +
 		"leader or of a voter that says so of itself; 0 for never",
 

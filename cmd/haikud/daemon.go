@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"log/slog"
 	"os"
+	"path/filepath"
 	"strings"
 	"sync"
 	"time"
@@ -15,9 +16,13 @@ import (
 	"github.com/haiku-queue/haiku/config"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
 	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/metrics"
 	"github.com/haiku-queue/haiku/transport"
 	"github.com/haiku-queue/haiku/web"
 )
+
+// historyName is the file in the data directory with the samples for charts.
+const historyName = "history"
 
 // handoverTimeout bounds the search for a new leader when this one goes down.
 const handoverTimeout = 5 * time.Second
@@ -36,14 +41,16 @@ type daemon struct {
 	web    *web.Server    // nil if it serves no HTTP
 	client *client.Client // to other nodes
 	node   *cluster.Node
-	adopt  chan []string // what the operator wants this node to join
-	failed bool          // the storage did: nothing can be closed in an orderly way
+	meter  *metrics.Metrics   // of the process
+	record *metrics.Recording // of the node; nil until it is open
+	adopt  chan []string      // what the operator wants this node to join
+	failed bool               // the storage did: nothing can be closed in an orderly way
 }
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
 // (cluster.ErrRestart), or it is to join another cluster (*adoption).
-func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *profiles) (err error) {
-	d := &daemon{cfg: cfg, log: log, adopt: make(chan []string, 1)}
+func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *profiles, meter *metrics.Metrics) (err error) {
+	d := &daemon{cfg: cfg, log: log, meter: meter, adopt: make(chan []string, 1)}
 	defer func() {
 		err = errors.Join(err, d.close())
 		written.count(d.node)
@@ -97,6 +104,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if d.node, err = cluster.Open(d.clusterConfig()); err != nil {
 		return err
 	}
+	d.record = d.meter.Record(d.node, filepath.Join(d.cfg.DataDir, historyName), d.log)
 	if d.cfg.Exposed() {
 		d.log.Warn("INSECURE: others can reach this node and nothing checks who connects", "listen", d.cfg.Listen)
 	}
@@ -123,6 +131,9 @@ func (d *daemon) close() error {
 			d.web.Drain() // before the node's own clients, of which it is one
 		}
 		d.server.Drain()
+		if err := d.record.Close(); err != nil {
+			d.log.Warn("the history for charts is not kept", "error", err)
+		}
 		problems = append(problems, d.node.Close())
 	}
 	if d.web != nil {

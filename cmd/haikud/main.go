@@ -15,6 +15,7 @@ import (
 	"github.com/haiku-queue/haiku/cluster"
 	"github.com/haiku-queue/haiku/config"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
+	"github.com/haiku-queue/haiku/metrics"
 )
 
 const (
@@ -114,9 +115,10 @@ func serve(ctx context.Context, cfg config.Config, written *profiles) error {
 	if err != nil {
 		return err
 	}
+	measured := metrics.New(metrics.Config{Version: buildinfo.Version(), Queues: cfg.Metrics.Queues})
 	for {
 		var adopted *adoption
-		err := live(ctx, cfg, log, written)
+		err := live(ctx, cfg, log, written, measured)
 		if errors.Is(err, cluster.ErrRestart) {
 			continue
 		}

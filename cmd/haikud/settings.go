@@ -30,7 +30,7 @@ func (d *daemon) transportConfig() transport.Config {
 func (d *daemon) clusterConfig() cluster.Config {
 	c := cluster.Default()
 	tune(&c, &d.cfg)
-	c.Dir, c.Raft, c.Logger = d.dir, d.server.Raft(), d.log
+	c.Dir, c.Raft, c.Logger, c.Observer = d.dir, d.server.Raft(), d.log, d.meter
 	c.Advertise, c.Name, c.Version = d.cfg.AdvertiseAddress(), d.name(), buildinfo.Version()
 	c.HTTP = d.cfg.HTTPAdvertise()
 	c.Bootstrap = len(d.cfg.Join) == 0

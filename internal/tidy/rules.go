@@ -32,7 +32,7 @@ var mayImport = map[string][]string{
 	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
-	"cmd/haikud":            {"task", "member", "client", "transport", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "metrics", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
 	"web/ui":                {},
 	"examples/mail":         {"task", "client", "worker"},
 	"examples/graph":        {"task", "client", "worker"},
