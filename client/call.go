@@ -16,7 +16,7 @@ func urgent(kind wire.Type) bool { return kind == wire.Heartbeat || kind == wire
 func changes(kind wire.Type) bool {
 	switch kind {
 	case wire.QueryStatus, wire.ListTasks, wire.GetStats, wire.ClusterStatus, wire.Heartbeat, wire.SaveSnapshot, wire.Doctor,
-		wire.Schedules:
+		wire.Schedules, wire.Tokens:
 		return false
 	}
 	return true

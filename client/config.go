@@ -18,7 +18,7 @@ var ErrClosed = errors.New("client closed")
 type Config struct {
 	Addrs   []string       // HOST:PORT of some nodes, at least one; tried in this order
 	Name    string         // shown to operators; at most task.MaxName bytes
-	Token   string         // proof of who this is, if the cluster asks for one
+	Token   string         // proof of who this is, haiku_ID_SECRET; needed if the cluster has tokens
 	Session task.SessionID // of a worker; a fresh one by default
 	TLS     *tls.Config    // nil for plain TCP
 

@@ -33,6 +33,8 @@ func CommandVersion(k Kind) uint8 {
 	switch k {
 	case KindRequeue, KindSetRetention, KindReap, KindRetry, KindDelete, KindStartOperation, KindStepOperation, KindEndOperation:
 		return 2
+	case KindCreateToken, KindRevokeToken:
+		return 3
 	}
 	return 1
 }
@@ -84,6 +86,10 @@ func commandToPB(c Command) (message, error) {
 		return fireToPB(c), nil
 	case *Expire:
 		return &commandpb.Expire{Max: uint32(c.Max)}, nil
+	case *CreateToken:
+		return createTokenToPB(c), nil
+	case *RevokeToken:
+		return &commandpb.RevokeToken{Id: c.ID, Force: c.Force}, nil
 	}
 	return bulkToPB(c)
 }
@@ -148,6 +154,12 @@ func commandFromPB(kind Kind, version uint8, body []byte) (Command, error) {
 		return decode(body, &commandpb.Fire{}, fireFromPB)
 	case KindExpire:
 		return decode(body, &commandpb.Expire{}, func(m *commandpb.Expire) (Command, error) { return &Expire{Max: int(m.Max)}, nil })
+	case KindCreateToken:
+		return decode(body, &commandpb.CreateToken{}, createTokenFromPB)
+	case KindRevokeToken:
+		return decode(body, &commandpb.RevokeToken{}, func(m *commandpb.RevokeToken) (Command, error) {
+			return &RevokeToken{ID: m.Id, Force: m.Force}, nil
+		})
 	}
 	return bulkFromPB(kind, body)
 }

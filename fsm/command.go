@@ -34,11 +34,13 @@ const (
 	KindStepOperation  Kind = 32
 	KindEndOperation   Kind = 33
 	KindExpire         Kind = 34
+	KindCreateToken    Kind = 35
+	KindRevokeToken    Kind = 36
 )
 
 // MaxCommandVersion is the newest command version that this program applies. A leader proposes no command above the
 // lowest MaxCommandVersion of its members.
-const MaxCommandVersion = 2
+const MaxCommandVersion = 3
 
 // Command is one change that is proposed, replicated and applied. The concrete types of this file are all there are.
 type Command interface{ Kind() Kind }
@@ -158,6 +160,19 @@ type EndOperation struct{ ID task.ID }
 // Expire ends up to Max tasks that were not started before their ExpiresAt. Only the leader makes it.
 type Expire struct{ Max int }
 
+// CreateToken makes a token. The same again changes nothing.
+type CreateToken struct {
+	Token       member.NewToken
+	NodeSecret  [32]byte // by which members know each other, made by the leader; kept with the first token
+	UnlessAdmin bool     // refused if an admin's token is valid
+}
+
+// RevokeToken ends a token. The last valid one of an admin stays unless Force is set.
+type RevokeToken struct {
+	ID    string
+	Force bool
+}
+
 // Kind and its siblings name the commands' numbers.
 func (*Submit) Kind() Kind         { return KindSubmit }
 func (*Claim) Kind() Kind          { return KindClaim }
@@ -181,3 +196,5 @@ func (*StartOperation) Kind() Kind { return KindStartOperation }
 func (*StepOperation) Kind() Kind  { return KindStepOperation }
 func (*EndOperation) Kind() Kind   { return KindEndOperation }
 func (*Expire) Kind() Kind         { return KindExpire }
+func (*CreateToken) Kind() Kind    { return KindCreateToken }
+func (*RevokeToken) Kind() Kind    { return KindRevokeToken }

@@ -128,12 +128,14 @@ func randomCommand(rng *rand.Rand, known *[]task.ID, running []*task.Task) Comma
 	case n < 24:
 		return randomBulk(rng, pick)
 	}
-	switch rng.IntN(11) {
+	switch rng.IntN(13) {
 	case 6:
 		seconds := func() time.Duration { return time.Duration(rng.IntN(60)) * time.Second }
 		return &SetRetention{task.Retention{Type: []string{"", "a", "b"}[rng.IntN(3)], Completed: seconds(), DeadLetter: seconds(), Cancelled: seconds()}}
 	case 0:
 		return &Mark{}
+	case 11, 12:
+		return randomToken(rng)
 	case 8, 9, 10:
 		return randomSetQueue(rng)
 	case 1:

@@ -66,6 +66,10 @@ func allCommands() []Command {
 		&StepOperation{ID: id, Action: task.ActionCancel, From: task.ID{3}, To: task.ID{4}, IDs: []task.ID{{4}}, Examined: 8, Last: true, DedupWindow: time.Hour},
 		&EndOperation{ID: id},
 		&Expire{Max: 9},
+		&CreateToken{NodeSecret: [32]byte{4}, UnlessAdmin: true, Token: member.NewToken{
+			ID: "a1", Hash: [32]byte{3}, Name: "n", Role: member.RoleWorker, Queues: []string{"q"}, ExpiresIn: time.Hour,
+		}},
+		&RevokeToken{ID: "a1", Force: true},
 	}
 }
 

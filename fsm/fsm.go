@@ -18,6 +18,7 @@ type Options struct {
 	OnCommit func(Committed)                       // after each write; never nil
 	OnMark   func(index uint64, s *store.Snapshot) // a mark was applied; the snapshot is the callee's to release; never nil
 	OnFatal  func(error)                           // the store failed; the process has to end; never nil
+	OnTokens func()                                // tokens were made or revoked, or came with a snapshot; nil for nobody
 	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.
 	HoldSnapshot func() bool
 	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
@@ -147,6 +148,9 @@ func (f *FSM) applyRun(logs []*raft.Log, out []any) (n int, err error) {
 	f.entries.Add(entries)
 	f.commands.Add(commands)
 	f.retentions = m.retentions
+	if m.tokens {
+		f.tellTokens()
+	}
 	if marked {
 		f.opts.OnMark(applied.Index, f.store.Snapshot())
 	}
@@ -223,7 +227,14 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 		f.opts.OnFatal(err)
 		return err
 	}
+	f.tellTokens()
 	return nil
+}
+
+func (f *FSM) tellTokens() {
+	if f.opts.OnTokens != nil {
+		f.opts.OnTokens()
+	}
 }
 
 func fillError(out []any, err error) {

@@ -23,6 +23,7 @@ type machine struct {
 
 	displaced int // tasks that the command at hand took their unique keys from
 
+	tokens   bool     // some were made or revoked
 	dispatch dispatch // what the state says, once asked for
 }
 
@@ -121,6 +122,10 @@ func (m *machine) apply(c Command) (Result, error) {
 		return m.stepOperation(c)
 	case *EndOperation:
 		return m.endOperation(c)
+	case *CreateToken:
+		return m.createToken(c)
+	case *RevokeToken:
+		return m.revokeToken(c)
 	}
 	panic(fmt.Sprintf("command %T has no effect defined", c))
 }

@@ -31,6 +31,7 @@ type Lease struct {
 var refusals = [...]error{
 	task.ErrInvalid, task.ErrTooLarge, task.ErrNotFound, task.ErrConflict, task.ErrIDExpired, task.ErrUnknownDependency,
 	task.ErrAborted, task.ErrStaleLease, task.ErrTransition, task.ErrNotLeader, task.ErrQueueFull, task.ErrUniqueConflict,
+	task.ErrNotAllowed,
 }
 
 func refusalNumber(err error) byte {

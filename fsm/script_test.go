@@ -183,6 +183,8 @@ func (s *script) command(words []string) string {
 		return s.apply(&Reap{Max: number(args["max"], task.MaxTouch), DedupWindow: 24 * time.Hour})
 	case "schedule", "unschedule", "fire", "trigger", "schedules":
 		return s.scheduling(words, args)
+	case "token", "revoke", "tokens":
+		return s.tokens(words, args)
 	case "expire":
 		return s.apply(&Expire{Max: number(args["max"], task.MaxTouch)})
 	case "mark":

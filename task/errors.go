@@ -52,6 +52,10 @@ var (
 	ErrShutdown = errors.New("shutting down")
 	// ErrNotAllowed: the caller may not do that.
 	ErrNotAllowed = errors.New("not allowed")
+	// ErrUnauthenticated: the cluster has tokens, and the caller showed none of them, or one that is revoked or expired.
+	ErrUnauthenticated = errors.New("not authenticated")
+	// ErrPermissionDenied: the caller's token is not for that: its role is too weak, or the queue is not one of its own.
+	ErrPermissionDenied = errors.New("permission denied")
 	// ErrInternal: the node met an error of its own; its log says more.
 	ErrInternal = errors.New("internal error")
 )

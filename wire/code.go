@@ -37,6 +37,8 @@ var codes = [...]codeRow{
 	{14, "aborted", task.ErrAborted, false},
 	{15, "stale_lease", task.ErrStaleLease, false},
 	{16, "transition", task.ErrTransition, false},
+	{29, "unauthenticated", task.ErrUnauthenticated, false},
+	{31, "permission_denied", task.ErrPermissionDenied, false},
 	{17, "not_allowed", task.ErrNotAllowed, false},
 	{25, "unknown_outcome", task.ErrUnknownOutcome, false},
 	{20, "not_leader", task.ErrNotLeader, true},

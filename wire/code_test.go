@@ -23,7 +23,8 @@ var sentinels = map[string]error{
 	"ErrAborted": task.ErrAborted, "ErrStaleLease": task.ErrStaleLease, "ErrTransition": task.ErrTransition,
 	"ErrNotLeader": task.ErrNotLeader, "ErrNoLeader": task.ErrNoLeader, "ErrUnknownOutcome": task.ErrUnknownOutcome,
 	"ErrBusy": task.ErrBusy, "ErrTimeout": task.ErrTimeout, "ErrShutdown": task.ErrShutdown, "ErrDiskFull": task.ErrDiskFull,
-	"ErrQueueFull":  task.ErrQueueFull,
+	"ErrQueueFull":       task.ErrQueueFull,
+	"ErrUnauthenticated": task.ErrUnauthenticated, "ErrPermissionDenied": task.ErrPermissionDenied,
 	"ErrNotAllowed": task.ErrNotAllowed, "ErrInternal": task.ErrInternal,
 }
 

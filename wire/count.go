@@ -56,6 +56,10 @@ var (
 	startReplyCounts  = []count{{1, "operation", 1, operationCounts}}
 	operationsCounts  = []count{{1, "operations", task.MaxRunningOperations + task.KeptOperations, operationCounts}}
 	retentionCounts   = []count{{1, "settings", task.MaxRetentions + 1, nil}}
+	tokenCounts       = []count{{4, "queues", member.MaxTokenQueues, nil}}
+	newTokenCounts    = []count{{1, "token", 1, tokenCounts}}
+	tokensCounts      = []count{{1, "tokens", member.MaxTokens, tokenCounts}}
+	welcomeCounts     = []count{{10, "access", 1, []count{{4, "queues", member.MaxTokenQueues, nil}}}}
 	workersCounts     = []count{{1, "workers", task.MaxItems, []count{{2, "worker_ids", member.MaxWorkerIDs, nil},
 		{5, "queues", member.MaxWorkerNames, nil}, {6, "types", member.MaxWorkerNames, nil}}}}
 )
@@ -92,6 +96,12 @@ func countsOf(m Message) []count {
 		return retentionCounts
 	case *wirepb.WorkersReply:
 		return workersCounts
+	case *wirepb.CreateTokenRequest, *wirepb.CreateTokenReply, *wirepb.RevokeTokenReply:
+		return newTokenCounts
+	case *wirepb.TokensReply:
+		return tokensCounts
+	case *wirepb.HelloReply:
+		return welcomeCounts
 	case *wirepb.StartOperationRequest:
 		return startCounts
 	case *wirepb.StartOperationReply:

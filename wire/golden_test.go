@@ -39,6 +39,9 @@ func goldens(t *testing.T) map[string][]golden {
 	for name, frames := range bulkGoldens() {
 		files[name] = frames
 	}
+	for name, frames := range tokenGoldens() {
+		files[name] = frames
+	}
 	for name, frames := range nodeGoldens(t) {
 		files[name] = frames
 	}
@@ -230,6 +233,9 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 			{"a member relays for that worker", true, Hello, 2, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
 				Session: session, ClusterID: goldenTown,
 				Forwarded: &Forwarded{NodeID: goldenNode, Principal: "anonymous"}})},
+			{"of a cluster with tokens", false, Ack, 2, WelcomeToPB(&Welcome{Version: Version, NodeID: goldenNode,
+				Access: member.Access{Authentication: true, Token: "4f2a9c", Name: "mailers", Role: member.RoleWorker,
+					Queues: []string{"mail"}, ExpiresAt: goldenAt}})},
 		},
 		"ClusterStatus": {
 			{"", true, ClusterStatus, 14, &wirepb.ClusterStatusRequest{}},

@@ -84,6 +84,7 @@ type Welcome struct {
 	MinLease          time.Duration
 	MaxInFlight       uint32 // requests without answer on one connection
 	ServerVersion     string
+	Access            member.Access // of who said Hello
 }
 
 // WelcomeToPB says a welcome on the wire, with the limits of package task.
@@ -91,7 +92,7 @@ func WelcomeToPB(w *Welcome) *wirepb.HelloReply {
 	return &wirepb.HelloReply{
 		ProtocolVersion: w.Version, NodeId: bytesOf(w.NodeID), NodeName: w.NodeName, ClusterId: bytesOf(w.ClusterID),
 		LeaderAddress: w.LeaderAddress, IsLeader: w.IsLeader, HeartbeatIntervalUs: w.HeartbeatInterval.Microseconds(),
-		ServerVersion: w.ServerVersion,
+		ServerVersion: w.ServerVersion, Access: accessToPB(&w.Access),
 		Limits: &wirepb.Limits{
 			MaxFrame: MaxFrame, MaxPayload: task.MaxPayload, MaxResult: task.MaxResult, MaxError: task.MaxError,
 			MaxHeaders: task.MaxHeaders, MaxName: task.MaxName, MaxItems: task.MaxItems, MaxDependencies: task.MaxDependencies,
@@ -122,5 +123,7 @@ func WelcomeFromPB(p *wirepb.HelloReply) (Welcome, error) {
 	w.HeartbeatInterval = take(&f, d, err)
 	d, err = duration("limits.min_lease_us", p.GetLimits().GetMinLeaseUs())
 	w.MinLease = take(&f, d, err)
+	access, err := accessFromPB(p.GetAccess())
+	w.Access = take(&f, access, err)
 	return w, f.err
 }

@@ -104,6 +104,12 @@ func newAdminRequest(t Type) Message {
 		return new(wirepb.SetDispatchRequest)
 	case Workers:
 		return new(wirepb.WorkersRequest)
+	case CreateToken:
+		return new(wirepb.CreateTokenRequest)
+	case Tokens:
+		return new(wirepb.TokensRequest)
+	case RevokeToken:
+		return new(wirepb.RevokeTokenRequest)
 	case SetQueue:
 		return new(wirepb.SetQueueRequest)
 	case Queues:
@@ -169,6 +175,12 @@ func NewReply(t Type) Message {
 		return new(wirepb.SetDispatchReply)
 	case Workers:
 		return new(wirepb.WorkersReply)
+	case CreateToken:
+		return new(wirepb.CreateTokenReply)
+	case Tokens:
+		return new(wirepb.TokensReply)
+	case RevokeToken:
+		return new(wirepb.RevokeTokenReply)
 	case SetQueue:
 		return new(wirepb.SetQueueReply)
 	case Queues:

@@ -227,6 +227,18 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.QueuesReply:
 		list, err := QueueStatesFromPB(m)
 		return QueueStatesToPB(list), err
+	case *wirepb.CreateTokenRequest:
+		t, err := NewTokenFromPB(m)
+		return NewTokenToPB(&t), err
+	case *wirepb.CreateTokenReply:
+		t, err := TokenFromPB(m.Token)
+		return &wirepb.CreateTokenReply{Token: TokenToPB(&t)}, err
+	case *wirepb.RevokeTokenReply:
+		t, err := TokenFromPB(m.Token)
+		return &wirepb.RevokeTokenReply{Token: TokenToPB(&t)}, err
+	case *wirepb.TokensReply:
+		list, err := TokensFromPB(m)
+		return TokensToPB(list), err
 	case *wirepb.WorkersRequest:
 		q, err := WorkersQueryFromPB(m)
 		return WorkersQueryToPB(&q), err
@@ -236,7 +248,7 @@ func throughMember(m Message) (Message, error) {
 	case *wirepb.RetentionReply:
 		list, err := RetentionsFromPB(m)
 		return RetentionsToPB(list), err
-	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.LeaveReply,
+	case *wirepb.ClusterStatusRequest, *wirepb.RemoveReply, *wirepb.LeaveRequest, *wirepb.TokensRequest, *wirepb.RevokeTokenRequest, *wirepb.LeaveReply,
 		*wirepb.TransferReply, *wirepb.MarkRequest, *wirepb.MarkReply, *wirepb.DoctorRequest, *wirepb.AdoptReply,
 		*wirepb.SaveSnapshotRequest, *wirepb.SaveSnapshotReply, *wirepb.SetDispatchRequest, *wirepb.SetDispatchReply,
 		*wirepb.SetQueueReply, *wirepb.QueuesRequest:

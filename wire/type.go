@@ -38,6 +38,9 @@ const (
 	StartOperation Type = 47 // StartOperationRequest, StartOperationReply
 	Operations     Type = 48 // OperationsRequest, OperationsReply
 	Workers        Type = 49 // WorkersRequest, WorkersReply
+	CreateToken    Type = 50 // CreateTokenRequest, CreateTokenReply
+	Tokens         Type = 51 // TokensRequest, TokensReply
+	RevokeToken    Type = 52 // RevokeTokenRequest, RevokeTokenReply
 	SetQueue       Type = 43 // SetQueueRequest, SetQueueReply
 	Queues         Type = 44 // QueuesRequest, QueuesReply
 	SetSchedule    Type = 45 // SetScheduleRequest, SetScheduleReply
@@ -48,7 +51,8 @@ const (
 var Types = [...]Type{SubmitTask, ClaimTask, TaskResult, Heartbeat, Ack, Nack, QueryStatus, CancelTask, ListTasks,
 	GetStats, RetryTask, DeleteTask,
 	Hello, Push, ClusterStatus, Join, Remove, Leave, Transfer, Mark, Adopt,
-	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues, SetSchedule, Schedules, StartOperation, Operations, Workers}
+	SaveSnapshot, Doctor, Retention, SetDispatch, SetQueue, Queues, SetSchedule, Schedules, StartOperation, Operations, Workers,
+	CreateToken, Tokens, RevokeToken}
 
 var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", TaskResult: "TaskResult",
 	Heartbeat: "Heartbeat",
@@ -58,7 +62,8 @@ var typeNames = [...]string{SubmitTask: "SubmitTask", ClaimTask: "ClaimTask", Ta
 	Transfer: "Transfer", Mark: "Mark", Adopt: "Adopt", SaveSnapshot: "SaveSnapshot", Doctor: "Doctor",
 	Retention: "Retention", SetDispatch: "SetDispatch",
 	SetQueue: "SetQueue", Queues: "Queues", SetSchedule: "SetSchedule", Schedules: "Schedules", Workers: "Workers",
-	StartOperation: "StartOperation", Operations: "Operations"}
+	StartOperation: "StartOperation", Operations: "Operations",
+	CreateToken: "CreateToken", Tokens: "Tokens", RevokeToken: "RevokeToken"}
 
 // Known reports whether t is one of Types.
 func (t Type) Known() bool { return int(t) < len(typeNames) && typeNames[t] != "" }

@@ -77,6 +77,7 @@ func (r *run) end(why error) {
 func isFatal(err error) bool {
 	for _, sentinel := range []error{
 		task.ErrInvalid, task.ErrNotAllowed, task.ErrVersion, task.ErrHandshake, task.ErrUnknownType, client.ErrClosed,
+		task.ErrUnauthenticated, task.ErrPermissionDenied,
 	} {
 		if errors.Is(err, sentinel) {
 			return true

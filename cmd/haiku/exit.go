@@ -44,6 +44,8 @@ var exits = [...]struct {
 	{task.ErrStaleLease, exitConflict},
 	{task.ErrAborted, exitConflict},
 	{task.ErrNotAllowed, exitNotAllowed},
+	{task.ErrUnauthenticated, exitNotAllowed},
+	{task.ErrPermissionDenied, exitNotAllowed},
 	{task.ErrHandshake, exitNotAllowed},
 	{task.ErrNoLeader, exitUnavailable},
 	{task.ErrNotLeader, exitUnavailable},

@@ -2443,6 +2443,260 @@ func (x *Expire) GetMax() uint32 {
 	return 0
 }
 
+// Version 3. CreateToken makes a token; the same again changes nothing.
+type CreateToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"` // SHA-256 of the token's text
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Role          uint32                 `protobuf:"varint,4,opt,name=role,proto3" json:"role,omitempty"`
+	Queues        []string               `protobuf:"bytes,5,rep,name=queues,proto3" json:"queues,omitempty"`
+	ExpiresInUs   int64                  `protobuf:"varint,6,opt,name=expires_in_us,json=expiresInUs,proto3" json:"expires_in_us,omitempty"` // 0 for never
+	NodeSecret    []byte                 `protobuf:"bytes,7,opt,name=node_secret,json=nodeSecret,proto3" json:"node_secret,omitempty"`       // by which members know each other, kept with the first token
+	UnlessAdmin   bool                   `protobuf:"varint,8,opt,name=unless_admin,json=unlessAdmin,proto3" json:"unless_admin,omitempty"`   // only if no admin's token is valid
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *CreateToken) Reset() {
+	*x = CreateToken{}
+	mi := &file_command_proto_msgTypes[34]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *CreateToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*CreateToken) ProtoMessage() {}
+
+func (x *CreateToken) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[34]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use CreateToken.ProtoReflect.Descriptor instead.
+func (*CreateToken) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{34}
+}
+
+func (x *CreateToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *CreateToken) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *CreateToken) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *CreateToken) GetRole() uint32 {
+	if x != nil {
+		return x.Role
+	}
+	return 0
+}
+
+func (x *CreateToken) GetQueues() []string {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+func (x *CreateToken) GetExpiresInUs() int64 {
+	if x != nil {
+		return x.ExpiresInUs
+	}
+	return 0
+}
+
+func (x *CreateToken) GetNodeSecret() []byte {
+	if x != nil {
+		return x.NodeSecret
+	}
+	return nil
+}
+
+func (x *CreateToken) GetUnlessAdmin() bool {
+	if x != nil {
+		return x.UnlessAdmin
+	}
+	return false
+}
+
+type RevokeToken struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Force         bool                   `protobuf:"varint,2,opt,name=force,proto3" json:"force,omitempty"` // though it is the last admin's
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *RevokeToken) Reset() {
+	*x = RevokeToken{}
+	mi := &file_command_proto_msgTypes[35]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *RevokeToken) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*RevokeToken) ProtoMessage() {}
+
+func (x *RevokeToken) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[35]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use RevokeToken.ProtoReflect.Descriptor instead.
+func (*RevokeToken) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{35}
+}
+
+func (x *RevokeToken) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *RevokeToken) GetForce() bool {
+	if x != nil {
+		return x.Force
+	}
+	return false
+}
+
+// Token is what the state keeps of a token; it is no command.
+type Token struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            string                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`
+	Hash          []byte                 `protobuf:"bytes,2,opt,name=hash,proto3" json:"hash,omitempty"`
+	Name          string                 `protobuf:"bytes,3,opt,name=name,proto3" json:"name,omitempty"`
+	Role          uint32                 `protobuf:"varint,4,opt,name=role,proto3" json:"role,omitempty"`
+	Queues        []string               `protobuf:"bytes,5,rep,name=queues,proto3" json:"queues,omitempty"`
+	CreatedUs     int64                  `protobuf:"varint,6,opt,name=created_us,json=createdUs,proto3" json:"created_us,omitempty"`
+	ExpiresUs     int64                  `protobuf:"varint,7,opt,name=expires_us,json=expiresUs,proto3" json:"expires_us,omitempty"`
+	RevokedUs     int64                  `protobuf:"varint,8,opt,name=revoked_us,json=revokedUs,proto3" json:"revoked_us,omitempty"`
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Token) Reset() {
+	*x = Token{}
+	mi := &file_command_proto_msgTypes[36]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Token) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Token) ProtoMessage() {}
+
+func (x *Token) ProtoReflect() protoreflect.Message {
+	mi := &file_command_proto_msgTypes[36]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Token.ProtoReflect.Descriptor instead.
+func (*Token) Descriptor() ([]byte, []int) {
+	return file_command_proto_rawDescGZIP(), []int{36}
+}
+
+func (x *Token) GetId() string {
+	if x != nil {
+		return x.Id
+	}
+	return ""
+}
+
+func (x *Token) GetHash() []byte {
+	if x != nil {
+		return x.Hash
+	}
+	return nil
+}
+
+func (x *Token) GetName() string {
+	if x != nil {
+		return x.Name
+	}
+	return ""
+}
+
+func (x *Token) GetRole() uint32 {
+	if x != nil {
+		return x.Role
+	}
+	return 0
+}
+
+func (x *Token) GetQueues() []string {
+	if x != nil {
+		return x.Queues
+	}
+	return nil
+}
+
+func (x *Token) GetCreatedUs() int64 {
+	if x != nil {
+		return x.CreatedUs
+	}
+	return 0
+}
+
+func (x *Token) GetExpiresUs() int64 {
+	if x != nil {
+		return x.ExpiresUs
+	}
+	return 0
+}
+
+func (x *Token) GetRevokedUs() int64 {
+	if x != nil {
+		return x.RevokedUs
+	}
+	return 0
+}
+
 var File_command_proto protoreflect.FileDescriptor
 
 const file_command_proto_rawDesc = "" +
@@ -2650,7 +2904,32 @@ const file_command_proto_rawDesc = "" +
 	"\rstarted_at_us\x18\b \x01(\x03R\vstartedAtUs\x12\x1e\n" +
 	"\vended_at_us\x18\t \x01(\x03R\tendedAtUs\"\x1a\n" +
 	"\x06Expire\x12\x10\n" +
-	"\x03max\x18\x01 \x01(\rR\x03maxB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
+	"\x03max\x18\x01 \x01(\rR\x03max\"\xd9\x01\n" +
+	"\vCreateToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\rR\x04role\x12\x16\n" +
+	"\x06queues\x18\x05 \x03(\tR\x06queues\x12\"\n" +
+	"\rexpires_in_us\x18\x06 \x01(\x03R\vexpiresInUs\x12\x1f\n" +
+	"\vnode_secret\x18\a \x01(\fR\n" +
+	"nodeSecret\x12!\n" +
+	"\funless_admin\x18\b \x01(\bR\vunlessAdmin\"3\n" +
+	"\vRevokeToken\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x14\n" +
+	"\x05force\x18\x02 \x01(\bR\x05force\"\xc8\x01\n" +
+	"\x05Token\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\tR\x02id\x12\x12\n" +
+	"\x04hash\x18\x02 \x01(\fR\x04hash\x12\x12\n" +
+	"\x04name\x18\x03 \x01(\tR\x04name\x12\x12\n" +
+	"\x04role\x18\x04 \x01(\rR\x04role\x12\x16\n" +
+	"\x06queues\x18\x05 \x03(\tR\x06queues\x12\x1d\n" +
+	"\n" +
+	"created_us\x18\x06 \x01(\x03R\tcreatedUs\x12\x1d\n" +
+	"\n" +
+	"expires_us\x18\a \x01(\x03R\texpiresUs\x12\x1d\n" +
+	"\n" +
+	"revoked_us\x18\b \x01(\x03R\trevokedUsB4Z2github.com/haiku-queue/haiku/internal/pb/commandpbb\x06proto3"
 
 var (
 	file_command_proto_rawDescOnce sync.Once
@@ -2664,7 +2943,7 @@ func file_command_proto_rawDescGZIP() []byte {
 	return file_command_proto_rawDescData
 }
 
-var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 34)
+var file_command_proto_msgTypes = make([]protoimpl.MessageInfo, 37)
 var file_command_proto_goTypes = []any{
 	(*Header)(nil),         // 0: haiku.command.v1.Header
 	(*Spec)(nil),           // 1: haiku.command.v1.Spec
@@ -2700,6 +2979,9 @@ var file_command_proto_goTypes = []any{
 	(*EndOperation)(nil),   // 31: haiku.command.v1.EndOperation
 	(*Operation)(nil),      // 32: haiku.command.v1.Operation
 	(*Expire)(nil),         // 33: haiku.command.v1.Expire
+	(*CreateToken)(nil),    // 34: haiku.command.v1.CreateToken
+	(*RevokeToken)(nil),    // 35: haiku.command.v1.RevokeToken
+	(*Token)(nil),          // 36: haiku.command.v1.Token
 }
 var file_command_proto_depIdxs = []int32{
 	0,  // 0: haiku.command.v1.Spec.headers:type_name -> haiku.command.v1.Header
@@ -2735,7 +3017,7 @@ func file_command_proto_init() {
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_command_proto_rawDesc), len(file_command_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   34,
+			NumMessages:   37,
 			NumExtensions: 0,
 			NumServices:   0,
 		},
