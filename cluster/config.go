@@ -39,6 +39,9 @@ type Config struct {
 
 	Observer Observer // of what the node does; nil for nobody
 
+	// FirstToken is the text of an admin's token that this node makes when it leads and no admin has a valid one; empty for
+	// none.
+	FirstToken string
 	// AskRemove asks the leader at an address to remove a member; for Leave on a follower.
 	AskRemove func(ctx context.Context, leader string, id member.ID) error
 	// OnAdopt is told that the operator wants this node, a solo one without tasks, to join the cluster at the addresses.

@@ -123,6 +123,9 @@ func (n *Node) introduce(l *leadership) {
 	if err == nil {
 		err = n.publish(l.ctx, l, n.self())
 	}
+	if err == nil {
+		err = n.ensureAdmin(l)
+	}
 	if err != nil && l.ctx.Err() == nil && !errors.Is(err, task.ErrNotLeader) {
 		n.log.Warn("introduce the leader", "error", err)
 	}

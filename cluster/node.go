@@ -36,6 +36,7 @@ type Node struct {
 	endings  *endings
 	marks    *marks
 	disks    *diskspace
+	guard    guard
 	joining  sync.Mutex // held by the one join that changes the membership
 	tuning   sync.Mutex // held while Raft's settings are changed
 

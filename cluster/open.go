@@ -163,8 +163,11 @@ func (n *Node) openStorage(opened *closers) (err error) {
 func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
 		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
-		Write: n.watchdog.bracket("writing the store").run, Apply: n.timeApply,
+		Write: n.watchdog.bracket("writing the store").run, Apply: n.timeApply, OnTokens: n.onTokens,
 	})
+	if err := n.guard.load(n.store); err != nil {
+		return err
+	}
 	n.fsm.Defer(true)
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)

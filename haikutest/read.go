@@ -96,7 +96,7 @@ func (q *queue) List(_ context.Context, f task.Filter) (task.Page, error) {
 // selects reports whether a list has a place for a task.
 func selects(f *task.Filter, t *task.Task) bool {
 	switch {
-	case f.Queue != "" && t.Queue != f.Queue, f.Type != "" && t.Type != f.Type, f.Status != 0 && t.Status != f.Status,
+	case !f.HasQueue(t.Queue), f.Type != "" && t.Type != f.Type, f.Status != 0 && t.Status != f.Status,
 		t.Priority < f.MinPriority, f.MaxPriority != nil && t.Priority > *f.MaxPriority,
 		!f.UpdatedBefore.IsZero() && !t.UpdatedAt.Before(f.UpdatedBefore), !strings.Contains(t.Error, f.ErrorContains),
 		t.ScheduledAt.Before(f.ScheduledFrom), !f.ScheduledTo.IsZero() && !t.ScheduledAt.Before(f.ScheduledTo):

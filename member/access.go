@@ -52,3 +52,19 @@ func (a *Access) Check(queue string) error {
 	return fmt.Errorf("%w: token %s is for queues that begin with %s, not for %q",
 		task.ErrPermissionDenied, a.Token, strings.Join(a.Queues, ", "), queue)
 }
+
+// nodePrincipal is what the principal of a node begins with; no id of a token does.
+const nodePrincipal = "node/"
+
+// Principal names a member, which may do everything, where tokens are named by their ids.
+func Principal(node ID) string { return nodePrincipal + node.String() }
+
+// NodeOf is the inverse of Principal; isNode is false for the id of a token.
+func NodeOf(principal string) (node ID, isNode bool) {
+	digits, isNode := strings.CutPrefix(principal, nodePrincipal)
+	if !isNode {
+		return ID{}, false
+	}
+	node, err := ParseID(digits)
+	return node, err == nil
+}

@@ -104,7 +104,7 @@ func (at *frozen) fillPage(page *task.Page, f *task.Filter, w walk) error {
 }
 
 func selects(f *task.Filter, t *task.Task) bool {
-	return (f.Status == 0 || f.Status == t.Status) && (f.Queue == "" || f.Queue == t.Queue) && (f.Type == "" || f.Type == t.Type) &&
+	return (f.Status == 0 || f.Status == t.Status) && f.HasQueue(t.Queue) && (f.Type == "" || f.Type == t.Type) &&
 		t.Priority >= f.MinPriority && (f.MaxPriority == nil || t.Priority <= *f.MaxPriority) &&
 		!t.ScheduledAt.Before(f.ScheduledFrom) && (f.ScheduledTo.IsZero() || t.ScheduledAt.Before(f.ScheduledTo)) &&
 		(f.UpdatedBefore.IsZero() || t.UpdatedAt.Before(f.UpdatedBefore)) && strings.Contains(t.Error, f.ErrorContains)

@@ -57,7 +57,7 @@ func (d *database) readyPairs(f *task.Filter) (out []*readyPair) {
 	d.mu.RLock()
 	defer d.mu.RUnlock()
 	add := func(p *pairState) {
-		if p.counts[slotReady] > 0 && (f.Type == "" || f.Type == p.pair.Type) {
+		if p.counts[slotReady] > 0 && f.HasQueue(p.pair.Queue) && (f.Type == "" || f.Type == p.pair.Type) {
 			out = append(out, &readyPair{pair: p.pair, floor: p.floor, chunk: firstChunk})
 		}
 	}

@@ -2,6 +2,8 @@ package task
 
 import (
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 )
 
@@ -105,6 +107,15 @@ type Filter struct {
 	Cursor        []byte // Page.Next of the page before, which had the same Order
 	WithPayload   bool
 	Stale         bool
+	// QueuePrefixes: only of queues whose names begin with one of them, if there are any. It is not on the wire: the
+	// broker says it for clients that may see no others.
+	QueuePrefixes []string
+}
+
+// HasQueue reports whether tasks of a queue are selected.
+func (f *Filter) HasQueue(queue string) bool {
+	return (f.Queue == "" || f.Queue == queue) && (len(f.QueuePrefixes) == 0 ||
+		slices.ContainsFunc(f.QueuePrefixes, func(prefix string) bool { return strings.HasPrefix(queue, prefix) }))
 }
 
 // Page is one part of a list. Next is nil on the last one. AppliedIndex is the state the page was read from.

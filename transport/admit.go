@@ -64,8 +64,14 @@ func (c *conn) enroll(f wire.Frame) error {
 	case f.Type == wire.Hello:
 		return fmt.Errorf("%w: a second Hello", task.ErrInvalid)
 	}
+	if err := c.maySend(f.Type); err != nil {
+		return err
+	}
 	c.mu.Lock()
 	defer c.mu.Unlock()
+	if c.ousted != nil {
+		return c.ousted
+	}
 	if _, dup := c.inWork[f.RequestID]; dup {
 		return fmt.Errorf("%w: request id %d is in work already", task.ErrInvalid, f.RequestID)
 	}

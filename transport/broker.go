@@ -14,6 +14,7 @@ import (
 // context of a call ends with the connection that it came from, that of reads and claims also when the node drains; an
 // effect that was begun by then is the broker's to finish or take back.
 type Broker interface {
+	Guard
 	// Submit returns one receipt for each spec, in order, or one error for the whole request.
 	Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
 	// Claim waits up to the request's Wait for a first task. No task is no error.
@@ -83,6 +84,11 @@ type Admin interface {
 	TryOperation(ctx context.Context, o task.OperationOrder, cursor []byte) (would task.Operation, next []byte, err error)
 	Operations(ctx context.Context) ([]task.Operation, error)
 	CancelOperation(ctx context.Context, id task.ID) error
+	// CreateToken makes a token, or returns it as it is if it is there. RevokeToken ends one, the last valid one of an admin
+	// only by force.
+	CreateToken(ctx context.Context, t member.NewToken) (member.Token, error)
+	Tokens(ctx context.Context, stale bool) ([]member.Token, error)
+	RevokeToken(ctx context.Context, id string, force bool) (member.Token, error)
 }
 
 // Identity is who this node is, as its answer to a Hello says.

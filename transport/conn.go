@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -48,6 +49,7 @@ type conn struct {
 	bulk     chan struct{} // a place for each list or read with payload in work
 
 	client   wire.Greeting // set by the handshake, constant afterwards
+	access   member.Access // likewise
 	presence presence
 	saving   saving
 	relay    relay
@@ -60,6 +62,9 @@ type conn struct {
 	draining bool
 	stopping bool
 	isQuiet  bool
+	ousted   error       // why the connection's token no longer counts
+	expiry   *time.Timer // of the token; nil if it does not end
+	ended    bool
 
 	quiet chan struct{} // closed when draining and no request is in work but such that may wait for long
 	gone  chan struct{} // closed when run has ended
@@ -127,6 +132,7 @@ func (c *conn) end(why error) {
 		c.net.Close()
 	}
 	c.log.Debug("connection ends", "reason", why)
+	c.settleOusted(why)
 	c.cancel(cause)
 	c.relay.close()
 	c.requests.Wait()

@@ -67,6 +67,12 @@ func (c *conn) dispatch(f wire.Frame) (wire.Message, error) {
 		return c.schedules(f)
 	case wire.Workers:
 		return c.workers(f)
+	case wire.CreateToken:
+		return c.createToken(f)
+	case wire.Tokens:
+		return c.tokens(f)
+	case wire.RevokeToken:
+		return c.revokeToken(f)
 	}
 	return nil, fmt.Errorf("%w: %s", task.ErrUnknownType, f.Type)
 }
@@ -100,6 +106,9 @@ func (c *conn) claimOf(m *wirepb.ClaimRequest) (*task.ClaimRequest, error) {
 	if err == nil {
 		err = req.Validate()
 	}
+	if err == nil {
+		err = c.mayClaim(&req)
+	}
 	return &req, err
 }
 
@@ -115,10 +124,15 @@ func (c *conn) heartbeat(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	lost, err := c.withoutForeign(&h)
+	if err != nil {
+		return nil, err
+	}
 	reply, err := c.s.broker.Heartbeat(c.ctx, h)
 	if err != nil {
 		return nil, err
 	}
+	reply.Lost = append(reply.Lost, lost...)
 	return wire.HeartbeatReplyToPB(&reply), nil
 }
 
@@ -134,11 +148,15 @@ func (c *conn) query(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	q, empty, err := c.mayRead(q)
+	if err != nil || empty {
+		return new(wirepb.QueryReply), err
+	}
 	tasks, index, err := c.get(f.RequestID, q)
 	if err != nil {
 		return nil, err
 	}
-	return &wirepb.QueryReply{Tasks: wire.TasksToPB(tasks), AppliedIndex: index}, nil
+	return &wirepb.QueryReply{Tasks: wire.TasksToPB(c.visible(tasks)), AppliedIndex: index}, nil
 }
 
 // get reads tasks. Who waits for one waits without its payload, which is read when it is sent.
@@ -171,6 +189,13 @@ func (c *conn) list(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
+	if filter.Queue != "" {
+		err = c.access.Check(filter.Queue)
+	}
+	if err != nil {
+		return nil, err
+	}
+	filter.QueuePrefixes = c.access.Queues
 	size := int64(lightPage)
 	if filter.WithPayload {
 		size = wire.MaxFrame
@@ -194,9 +219,15 @@ func (c *conn) stats(f wire.Frame) (wire.Message, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
+	if q.Queue != "" {
+		if err := c.access.Check(q.Queue); err != nil {
+			return nil, err
+		}
+	}
 	stats, err := c.s.broker.Stats(c.ctx, q)
 	if err != nil {
 		return nil, err
 	}
+	c.ownStats(&stats)
 	return wire.StatsToPB(&stats), nil
 }

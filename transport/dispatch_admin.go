@@ -2,6 +2,7 @@ package transport
 
 import (
 	"cmp"
+	"slices"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
 	"github.com/haiku-queue/haiku/member"
@@ -114,6 +115,9 @@ func (c *conn) retention(f wire.Frame) (wire.Message, error) {
 	if m.Set != nil {
 		r, err := wire.RetentionFromPB(m.Set)
 		if err == nil {
+			err = c.mayAll(f.Type)
+		}
+		if err == nil {
 			err = c.s.admin.SetRetention(c.ctx, r)
 		}
 		if err != nil {
@@ -132,6 +136,9 @@ func (c *conn) setDispatch(f wire.Frame) (wire.Message, error) {
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
 	}
+	if err := c.mayAll(f.Type); err != nil {
+		return nil, err
+	}
 	return new(wirepb.SetDispatchReply), c.s.admin.SetDispatch(c.ctx, m.Paused)
 }
 
@@ -141,6 +148,9 @@ func (c *conn) setQueue(f wire.Frame) (wire.Message, error) {
 		return nil, err
 	}
 	change, err := wire.QueueChangeFromPB(&m)
+	if err == nil {
+		err = c.mayNamed(change.Queue)
+	}
 	if err != nil {
 		return nil, err
 	}
@@ -152,10 +162,16 @@ func (c *conn) queues(f wire.Frame) (wire.Message, error) {
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
 	}
+	if m.Queue != "" {
+		if err := c.access.Check(m.Queue); err != nil {
+			return nil, err
+		}
+	}
 	list, err := c.s.admin.Queues(c.ctx, task.QueuesQuery{Queue: m.Queue, Stale: m.Stale})
 	if err != nil {
 		return nil, err
 	}
+	list = slices.DeleteFunc(list, func(s task.QueueState) bool { return !c.access.Covers(s.Queue) })
 	return wire.QueueStatesToPB(list), nil
 }
 
@@ -186,6 +202,9 @@ func (c *conn) workers(f wire.Frame) (wire.Message, error) {
 	var list []member.Worker
 	var more bool
 	if q.Drain != "" {
+		if err := c.mayAll(f.Type); err != nil {
+			return nil, err
+		}
 		list, err = c.s.admin.DrainWorker(c.ctx, q.Drain)
 	} else {
 		list, more, err = c.s.admin.Workers(c.ctx, q.After, cmp.Or(q.Limit, task.MaxItems))
@@ -193,5 +212,5 @@ func (c *conn) workers(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	return wire.WorkersToPB(list, more), nil
+	return wire.WorkersToPB(c.ownWorkers(list), more), nil
 }

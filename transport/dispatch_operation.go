@@ -18,6 +18,9 @@ func (c *conn) startOperation(f wire.Frame) (wire.Message, error) {
 	if err == nil {
 		err = order.Validate()
 	}
+	if err == nil {
+		err = c.mayNamed(order.Selection.Queue)
+	}
 	if err == nil && len(m.Cursor) > 0 && !m.DryRun {
 		err = fmt.Errorf("%w: only a dry run takes a cursor", task.ErrInvalid)
 	}
@@ -48,12 +51,12 @@ func (c *conn) operations(f wire.Frame) (wire.Message, error) {
 		err = fmt.Errorf("%w: cancel needs the id of an operation", task.ErrInvalid)
 	}
 	if err == nil && m.Cancel {
-		err = c.s.admin.CancelOperation(c.ctx, id)
+		err = c.cancelOperation(f, id)
 	}
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.s.admin.Operations(c.ctx)
+	list, err := c.ownOperations()
 	if err != nil || len(m.Id) == 0 {
 		return wire.OperationsToPB(list), err
 	}
@@ -62,4 +65,27 @@ func (c *conn) operations(f wire.Frame) (wire.Message, error) {
 		return nil, fmt.Errorf("%w: operation %s", task.ErrNotFound, id)
 	}
 	return wire.OperationsToPB(list), nil
+}
+
+// cancelOperation cancels an operation that the client may see.
+func (c *conn) cancelOperation(f wire.Frame, id task.ID) error {
+	if err := c.mayChange(f.Type); err != nil {
+		return err
+	}
+	if c.access.IsRestricted() {
+		list, err := c.ownOperations()
+		if err != nil {
+			return err
+		}
+		if !slices.ContainsFunc(list, func(o task.Operation) bool { return o.ID == id }) {
+			return fmt.Errorf("%w: operation %s", task.ErrNotFound, id)
+		}
+	}
+	return c.s.admin.CancelOperation(c.ctx, id)
+}
+
+// ownOperations lists those that the client may see: of one of its queues.
+func (c *conn) ownOperations() ([]task.Operation, error) {
+	list, err := c.s.admin.Operations(c.ctx)
+	return slices.DeleteFunc(list, func(o task.Operation) bool { return c.mayNamed(o.Selection.Queue) != nil }), err
 }

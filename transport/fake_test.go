@@ -18,6 +18,7 @@ type finishFunc func(ctx context.Context, outcomes []task.Outcome, next *task.Cl
 
 // fakeBroker answers what its functions say; those not set answer like an empty queue. It counts what it was asked.
 type fakeBroker struct {
+	fakeGuard
 	submit    func(ctx context.Context, specs []task.Spec, atomic bool) ([]task.Receipt, error)
 	claim     func(ctx context.Context, req task.ClaimRequest) ([]*task.Task, error)
 	finish    finishFunc
@@ -267,6 +268,19 @@ func (a *fakeAdmin) ChangeSchedule(_ context.Context, c task.ScheduleChange) (*t
 func (a *fakeAdmin) Schedules(_ context.Context, q task.ScheduleQuery) (task.SchedulePage, error) {
 	s := &task.Schedule{Name: q.Name, Task: task.Spec{Type: a.name}}
 	return task.SchedulePage{Schedules: []*task.Schedule{s}, Upcoming: make([]time.Time, q.Fires), Next: q.After}, nil
+}
+
+func (a *fakeAdmin) CreateToken(_ context.Context, t member.NewToken) (member.Token, error) {
+	return member.Token{ID: t.ID, Role: t.Role}, nil
+}
+func (a *fakeAdmin) Tokens(_ context.Context, stale bool) ([]member.Token, error) {
+	return []member.Token{{ID: a.name, Role: member.RoleAdmin}}, nil
+}
+func (a *fakeAdmin) RevokeToken(_ context.Context, id string, force bool) (member.Token, error) {
+	if !force {
+		return member.Token{}, fmt.Errorf("%w: token %s", task.ErrNotAllowed, id)
+	}
+	return member.Token{ID: id, Role: member.RoleAdmin}, nil
 }
 
 func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention) error {

@@ -37,6 +37,7 @@ func (c *conn) handshake() error {
 	c.mu.Lock()
 	c.greeted = true
 	c.mu.Unlock()
+	c.recheck() // what changed before then was not seen
 	if _, self := c.s.broker.Leader(); self {
 		c.presence.begin(c) // after the welcome: a push may follow at once
 	}
@@ -62,8 +63,8 @@ func (c *conn) greet(f wire.Frame) error {
 	if own := c.s.id.ClusterID; !g.ClusterID.IsZero() && g.ClusterID != own {
 		return fmt.Errorf("%w: this node belongs to cluster %s, not %s", task.ErrHandshake, own, g.ClusterID)
 	}
-	if g.Forwarded != nil && !c.s.broker.IsMember(g.Forwarded.NodeID) {
-		return fmt.Errorf("%w: forwarded_by names a node that is no member", task.ErrNotAllowed)
+	if c.access, err = c.authenticate(&g); err != nil {
+		return err
 	}
 	c.client = g
 	return nil
@@ -75,7 +76,7 @@ func (c *conn) welcome() *wire.Welcome {
 	return &wire.Welcome{
 		Version: wire.Version, ServerVersion: id.Version, NodeID: id.NodeID, NodeName: id.NodeName,
 		ClusterID: id.ClusterID, LeaderAddress: leader, IsLeader: self, HeartbeatInterval: id.HeartbeatInterval,
-		MinLease: id.MinLease, MaxInFlight: uint32(c.s.limits.MaxRequests),
+		MinLease: id.MinLease, MaxInFlight: uint32(c.s.limits.MaxRequests), Access: c.access,
 	}
 }
 

@@ -2,6 +2,7 @@ package transport
 
 import (
 	"bytes"
+	"reflect"
 	"testing"
 	"time"
 
@@ -19,8 +20,9 @@ func TestWelcome(t *testing.T) {
 		Version: wire.Version, NodeID: member.ID{1}, NodeName: "node-1", ClusterID: cluster,
 		LeaderAddress: s.Addr().String(), IsLeader: true,
 		HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second, MaxInFlight: 77, ServerVersion: "test",
+		Access: member.Open(),
 	}
-	if got != want {
+	if !reflect.DeepEqual(got, want) {
 		t.Errorf("got  %+v\nwant %+v", got, want)
 	}
 	b.lead("elsewhere:1", false)

@@ -16,6 +16,7 @@ type items[T any] struct {
 	place    []int          // of each good item in the request
 	receipts []task.Receipt // of all; Err is set for the bad ones
 	bad      int
+	id       func(*T) task.ID
 }
 
 // read converts each item; id names it in its receipt.
@@ -25,6 +26,7 @@ func read[P, T any](list []P, convert func(P) (T, error), id func(*T) task.ID) (
 	}
 	it := &items[T]{
 		good: make([]T, 0, len(list)), place: make([]int, 0, len(list)), receipts: make([]task.Receipt, len(list)),
+		id: id,
 	}
 	for i, p := range list {
 		v, err := convert(p)
@@ -37,6 +39,21 @@ func read[P, T any](list []P, convert func(P) (T, error), id func(*T) task.ID) (
 		it.place = append(it.place, i)
 	}
 	return it, nil
+}
+
+// refuse takes out, with a receipt of its own, each good item that why has an error for.
+func (it *items[T]) refuse(why func(*T) error) {
+	n := 0
+	for i := range it.good {
+		if err := why(&it.good[i]); err != nil {
+			it.receipts[it.place[i]] = task.Receipt{ID: it.id(&it.good[i]), Err: err}
+			it.bad++
+			continue
+		}
+		it.good[n], it.place[n] = it.good[i], it.place[i]
+		n++
+	}
+	it.good, it.place = it.good[:n], it.place[:n]
 }
 
 // merge puts the broker's receipts of the good items at their places.
@@ -57,6 +74,9 @@ func (c *conn) submit(f wire.Frame) (wire.Message, error) {
 	}
 	it, err := read(m.Tasks, wire.SpecFromPB, func(s *task.Spec) task.ID { return s.ID })
 	if err != nil {
+		return nil, err
+	}
+	if err := c.maySubmit(it); err != nil {
 		return nil, err
 	}
 	var receipts []task.Receipt
@@ -89,6 +109,9 @@ func (c *conn) result(f wire.Frame) (wire.Message, error) {
 	next, err := c.claimOf(m.Next)
 	if err != nil {
 		return nil, fmt.Errorf("next claim: %w", err)
+	}
+	if err := c.mayFinish(it); err != nil {
+		return nil, err
 	}
 	if c.s.replies.isFull() {
 		next = nil // the results count, a claim can be made again
@@ -159,15 +182,23 @@ func (c *conn) changeEach(
 	raw [][]byte, change func(context.Context, []task.ID) ([]task.Receipt, error),
 ) ([]*wirepb.Receipt, error) {
 	ids, err := wire.IDsFromPB("ids", raw)
-	if err == nil && len(ids) == 0 {
-		err = fmt.Errorf("%w: the request has no id", task.ErrInvalid)
-	}
 	if err != nil {
 		return nil, err
 	}
-	receipts, err := change(c.ctx, ids)
+	it, err := read(ids, func(id task.ID) (task.ID, error) { return id, nil }, func(id *task.ID) task.ID { return *id })
+	if err != nil {
+		return nil, fmt.Errorf("%w; ids is empty", err)
+	}
+	hidden, err := c.foreignOf(ids)
 	if err != nil {
 		return nil, err
 	}
-	return wire.ReceiptsToPB(receipts), nil
+	it.refuse(func(id *task.ID) error { return hidden.check(*id) })
+	var receipts []task.Receipt
+	if len(it.good) > 0 {
+		if receipts, err = change(c.ctx, it.good); err != nil {
+			return nil, err
+		}
+	}
+	return it.merge(receipts)
 }

@@ -13,7 +13,9 @@ import (
 type Config struct {
 	Addr   string // HOST:PORT to listen on; port 0 takes a free one
 	Limits Limits
-	Logger *slog.Logger // slog.Default() if nil
+	// RequireToken: clients are asked to come again as long as this node knows of no token, instead of being served.
+	RequireToken bool
+	Logger       *slog.Logger // slog.Default() if nil
 }
 
 // Limits bound what clients can make this node hold, and for how long. The ranges are those that Validate allows.

@@ -4,6 +4,7 @@ import (
 	"sync"
 
 	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/wire"
 )
 
 // presence keeps the broker told that a connection of the client's session exists, while this node leads.
@@ -17,7 +18,7 @@ type presence struct {
 func (p *presence) begin(c *conn) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.close == nil && !p.ended && !c.client.Session.IsZero() {
+	if p.close == nil && !p.ended && c.works() {
 		p.close = c.s.broker.OpenSession(c.client.Session, c.origin(), c.pushSession)
 	}
 }
@@ -29,7 +30,7 @@ func (p *presence) renew(c *conn, leads bool) {
 	defer p.mu.Unlock()
 	old := p.close
 	p.close = nil
-	if leads && !p.ended && !c.client.Session.IsZero() {
+	if leads && !p.ended && c.works() {
 		p.close = c.s.broker.OpenSession(c.client.Session, c.origin(), c.pushSession)
 	}
 	if old != nil {
@@ -47,6 +48,9 @@ func (p *presence) end() {
 		p.close = nil
 	}
 }
+
+// works reports whether the client is one that may hold leases.
+func (c *conn) works() bool { return !c.client.Session.IsZero() && c.maySend(wire.ClaimTask) == nil }
 
 // origin is where the client is connected: here, or at the node that relays for it.
 func (c *conn) origin() member.Origin {

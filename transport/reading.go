@@ -18,6 +18,12 @@ func (c *conn) next() error {
 	if c.ctx.Err() != nil {
 		return errClosed // failed, though frames may be buffered yet
 	}
+	c.mu.Lock()
+	ousted := c.ousted
+	c.mu.Unlock()
+	if ousted != nil {
+		return &refusal{0, ousted} // likewise
+	}
 	length, err := c.length()
 	if err != nil {
 		return err
@@ -86,7 +92,7 @@ func (c *conn) within(d time.Duration, n int) error {
 	c.mu.Lock()
 	defer c.mu.Unlock()
 	if c.stopping {
-		return errStopped
+		return c.stopError()
 	}
 	return c.net.SetReadDeadline(time.Now().Add(d))
 }
@@ -95,7 +101,9 @@ func (c *conn) within(d time.Duration, n int) error {
 func (c *conn) readError(err error) error {
 	switch {
 	case c.isStopping():
-		return errStopped
+		c.mu.Lock()
+		defer c.mu.Unlock()
+		return c.stopError()
 	case errors.Is(err, os.ErrDeadlineExceeded):
 		return &refusal{0, fmt.Errorf("%w: the frame did not come whole in time", task.ErrTimeout)}
 	case errors.Is(err, task.ErrTooLarge), errors.Is(err, task.ErrInvalid):

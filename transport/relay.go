@@ -32,8 +32,8 @@ func (r *relay) init(c *conn) {
 // frames of a busy client then keep their order and cost no goroutine, and a slow leader holds back its reader.
 func (c *conn) relayNow(f wire.Frame) bool {
 	switch f.Type {
-	case wire.QueryStatus, wire.ListTasks, wire.GetStats, wire.Queues, wire.ClusterStatus, wire.Leave, wire.Adopt, wire.SaveSnapshot,
-		wire.Doctor:
+	case wire.QueryStatus, wire.ListTasks, wire.GetStats, wire.Queues, wire.Tokens, wire.ClusterStatus, wire.Leave, wire.Adopt,
+		wire.SaveSnapshot, wire.Doctor:
 		return false // perhaps for this node
 	}
 	address, self := c.s.broker.Leader()

@@ -61,6 +61,9 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 	case wire.Queues:
 		var q wirepb.QueuesRequest
 		return here(f, &q, &q.Stale)
+	case wire.Tokens:
+		var q wirepb.TokensRequest
+		return here(f, &q, &q.Stale)
 	}
 	return false, nil
 }

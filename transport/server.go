@@ -13,7 +13,10 @@ import (
 
 // Server is the one TCP port of a node.
 type Server struct {
-	limits   Limits
+	limits Limits
+
+	requireToken bool // no one is served as long as this node knows of no token
+
 	log      *slog.Logger
 	listener net.Listener
 	raft     *raftListener
@@ -52,7 +55,7 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &Server{
-		limits: cfg.Limits, log: cfg.Logger, listener: l, raft: newRaftListener(l.Addr(), cfg.Limits.MaxRaftConns),
+		limits: cfg.Limits, requireToken: cfg.RequireToken, log: cfg.Logger, listener: l, raft: newRaftListener(l.Addr(), cfg.Limits.MaxRaftConns),
 		total: budget{limit: cfg.Limits.TotalBytes}, replies: budget{limit: cfg.Limits.TotalBytes}, served: make(chan struct{}), conns: make(map[*conn]struct{}),
 		drained: make(chan struct{}), closing: make(chan struct{}),
 	}
@@ -78,8 +81,9 @@ func (s *Server) Serve(id Identity, b Broker, a Admin) {
 	s.serving = true
 	s.id, s.broker, s.admin = id, b, a
 	close(s.served)
-	s.wg.Add(1)
+	s.wg.Add(2)
 	go s.watchLeader()
+	go s.watchTokens()
 }
 
 // watchLeader tells every connection of a change of leadership.

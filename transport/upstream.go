@@ -57,7 +57,7 @@ func (u *upstream) hello() error {
 	}
 	greeting := wire.Greeting{
 		Version: wire.Version, ClientName: c.client.ClientName, Session: c.client.Session, ClusterID: c.s.id.ClusterID,
-		Forwarded: &wire.Forwarded{NodeID: c.s.id.NodeID},
+		Token: c.s.broker.Proof(), Forwarded: &wire.Forwarded{NodeID: c.s.id.NodeID, Principal: c.access.Token},
 	}
 	frame, err := wire.AppendMessage(nil, wire.Hello, 1, wire.GreetingToPB(&greeting))
 	if err != nil {
