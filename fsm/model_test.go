@@ -27,6 +27,7 @@ type model struct {
 	schedules  map[string]*task.Schedule
 	operations map[task.ID]*task.Operation
 	members    map[member.ID]member.Member
+	tokens     map[string]*modelToken
 	cluster    member.ID
 	paused     bool
 	lastLease  uint64
@@ -104,6 +105,7 @@ func newModel() *model {
 		tasks: make(map[task.ID]*modelTask), removed: make(map[task.ID]modelGhost),
 		retentions: make(map[string]task.Retention), queues: make(map[store.Pair]*modelQueue), schedules: make(map[string]*task.Schedule),
 		operations: make(map[task.ID]*task.Operation), members: make(map[member.ID]member.Member),
+		tokens: make(map[string]*modelToken),
 	}
 }
 

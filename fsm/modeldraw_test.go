@@ -27,7 +27,7 @@ func (d *drive) command() {
 	draw := rapid.SampledFrom([]func() Command{
 		d.drawSubmit, d.drawSubmit, d.drawSubmit, d.drawSubmit, d.drawClaim, d.drawClaim, d.drawClaim, d.drawFinish, d.drawFinish,
 		d.drawFinish, d.drawRelease, d.drawCancel, d.drawPromote, d.drawReap, d.drawSetting, d.drawRetry, d.drawRetry, d.drawDelete,
-		d.drawExpire, d.drawOperation, d.drawOperation, d.drawSchedule, d.drawSchedule, d.drawMember,
+		d.drawExpire, d.drawOperation, d.drawOperation, d.drawOperation, d.drawSchedule, d.drawSchedule, d.drawMember, d.drawToken,
 	}).Draw(d.t, "command")
 	d.run(draw())
 }

@@ -232,6 +232,12 @@ func (d *drive) replyOfMeta(c Command, r *Result) {
 		}
 		d.refused(c, r.Err, nil)
 		m.cluster = c.ClusterID
+	case *CreateToken:
+		d.refused(c, r.Err, m.createToken(c))
+		d.compareTokens(c)
+	case *RevokeToken:
+		d.refused(c, r.Err, m.revokeToken(c))
+		d.compareTokens(c)
 	case *Mark:
 		d.same(c, d.index, r.Index)
 	default:
