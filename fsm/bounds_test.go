@@ -1,6 +1,7 @@
 package fsm
 
 import (
+	"encoding/binary"
 	"errors"
 	"fmt"
 	"testing"
@@ -34,7 +35,7 @@ func (a *applier) applyAt(now time.Time, c Command) Result {
 
 func idOf(n int) task.ID {
 	id := task.ID{0x01, 0x8b, 0xcf, 0xe5, 0x68, 0, 0x70, 0, 0x80}
-	id[14], id[15] = byte(n>>8), byte(n)
+	binary.BigEndian.PutUint32(id[12:], uint32(n))
 	return id
 }
 

@@ -6,6 +6,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haiku-queue/haiku/internal/damage"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -77,8 +78,12 @@ func family(t *testing.T, children int) (*applier, task.ID) {
 	a := &applier{t: t, fsm: newFSM(openStore(t, t.TempDir()))}
 	parent, none := idOf(0), uint32(0)
 	a.submit(task.Spec{ID: parent, MaxRetries: &none})
-	for n := 1; n <= children; n++ {
-		a.submit(task.Spec{ID: idOf(n), Dependencies: []task.ID{parent}})
+	for n := 0; n < children; n += task.MaxItems {
+		specs := make([]task.Spec, min(task.MaxItems, children-n))
+		for i := range specs {
+			specs[i] = task.Spec{ID: idOf(1 + n + i), Dependencies: []task.ID{parent}}
+		}
+		a.submit(specs...)
 	}
 	return a, parent
 }
@@ -98,12 +103,39 @@ func (a *applier) end(id task.ID, kind task.OutcomeKind) Result {
 func (a *applier) finishSteps() (steps int) {
 	for more := true; more; steps++ {
 		r := a.apply(&Step{})
-		if r.Count > task.MaxTouch || steps > 1000 {
+		if r.Count > task.MaxTouch || steps > 10_000 {
 			a.t.Fatalf("step %d touched %d tasks", steps, r.Count)
 		}
 		more = r.More
 	}
 	return steps
+}
+
+// TestParentOfMany: a parent with very many children dies, is retried, and completes. Each time all of them are told, by
+// commands of which none touches more than its bound.
+func TestParentOfMany(t *testing.T) {
+	children := damage.Rounds(3_000, 1_000_000)
+	a, parent := family(t, children)
+	for _, stage := range []struct {
+		name  string
+		do    func() Result
+		count func(c task.QueueCounts) uint64
+	}{
+		{"failure", func() Result { return a.end(parent, task.Failure) }, func(c task.QueueCounts) uint64 { return c.Cancelled }},
+		{"retry", func() Result { return a.apply(&Retry{IDs: []task.ID{parent}}) }, func(c task.QueueCounts) uint64 { return c.Blocked }},
+		{"success", func() Result { return a.end(parent, task.Success) }, func(c task.QueueCounts) uint64 { return c.Ready }},
+	} {
+		if r := stage.do(); r.Err != nil || r.Count > task.MaxTouch || !r.More {
+			t.Fatalf("%s touched %d tasks, more: %v, %v", stage.name, r.Count, r.More, r.Err)
+		}
+		steps := a.finishSteps()
+		if n := stage.count(a.fsm.store.Stats().Total); n != uint64(children) || steps < children/task.MaxTouch {
+			t.Fatalf("after its %s %d of %d children were told in %d steps", stage.name, n, children, steps)
+		}
+	}
+	if err := a.fsm.store.Check(); err != nil {
+		t.Error(err)
+	}
 }
 
 // TestRetryRearmsInBoundedSteps: also when the parent's first end is not told to all children yet when it is retried, and
