@@ -40,6 +40,12 @@ type modelNews struct {
 	of      *modelTask
 	retried bool
 	deleted bool
+	known   int // tasks that were there; later ones saw it themselves
+}
+
+func (m *model) note(n modelNews) {
+	n.known = m.submitted
+	m.news = append(m.news, n)
 }
 
 // modelTask is one task. Its Spec is what it is by now: later submits with its unique key may have changed it.
@@ -132,14 +138,16 @@ func (t *modelTask) ready() bool { return t.status == task.Pending && len(t.pare
 // waits tells whether the task is to be run, now or some day.
 func (t *modelTask) waits() bool { return t.status == task.Pending || t.status == task.Failed }
 
-// pick lists the tasks that keep selects, in the order of less.
+// pick lists the tasks that keep selects, in the order of less if there is one.
 func (m *model) pick(keep func(*modelTask) bool, less func(a, b *modelTask) int) (out []*modelTask) {
 	for _, t := range m.tasks {
 		if keep(t) {
 			out = append(out, t)
 		}
 	}
-	slices.SortFunc(out, less)
+	if less != nil {
+		slices.SortFunc(out, less)
+	}
 	return out
 }
 
@@ -177,7 +185,8 @@ func (m *model) end(t *modelTask, s task.Status, reason task.Reason) {
 			t.goes = t.keyUntil
 		}
 	}
-	m.news, m.finished = append(m.news, modelNews{of: t}), append(m.finished, t.ID)
+	m.note(modelNews{of: t})
+	m.finished = append(m.finished, t.ID)
 }
 
 // keep is the task's own retention, that of its type, that of all types, or what is built in.
@@ -192,7 +201,7 @@ func (m *model) tell() {
 	for len(m.news) > 0 {
 		n := m.news[0]
 		m.news = m.news[1:]
-		for _, t := range m.pick(func(t *modelTask) bool { return slices.Contains(t.Dependencies, n.of.ID) }, byID) {
+		for _, t := range m.pick(func(t *modelTask) bool { return t.place < n.known && slices.Contains(t.Dependencies, n.of.ID) }, byID) {
 			switch {
 			case n.retried:
 				m.rearm(t)
@@ -424,7 +433,7 @@ func (m *model) reap(c *Reap) int {
 			m.removed[t.ID] = modelGhost{t.hash, t.status}
 		}
 		if t.status != task.Completed {
-			m.news = append(m.news, modelNews{of: t, deleted: true})
+			m.note(modelNews{of: t, deleted: true})
 		}
 		left--
 	}

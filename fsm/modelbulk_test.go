@@ -32,7 +32,7 @@ func (m *model) retryEnded(id task.ID) (duplicate bool, refused []error) {
 	}
 	m.wait(t)
 	if ended {
-		m.news = append(m.news, modelNews{of: t, retried: true})
+		m.note(modelNews{of: t, retried: true})
 	}
 	return false, nil
 }
@@ -99,7 +99,7 @@ func (m *model) rearm(t *modelTask) {
 		m.lookUp(t)
 	case t.status == task.Cancelled && t.reason == task.DependencyFailed:
 		if m.revive(t) == nil {
-			m.news = append(m.news, modelNews{of: t, retried: true})
+			m.note(modelNews{of: t, retried: true})
 		}
 	}
 }
@@ -122,7 +122,7 @@ func (m *model) remove(id task.ID, window time.Duration) (duplicate bool, refuse
 	}
 	delete(m.tasks, id)
 	if t.status != task.Completed {
-		m.news = append(m.news, modelNews{of: t, deleted: true})
+		m.note(modelNews{of: t, deleted: true})
 	}
 	if !id.Time().Before(m.now.Add(-window)) {
 		m.removed[id] = modelGhost{t.hash, t.status}

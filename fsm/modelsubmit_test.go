@@ -146,6 +146,11 @@ func (m *model) accept(o *modelOffer) {
 		for _, parent := range t.Dependencies {
 			t.parents[parent] = true
 		}
+	}
+	for _, t := range o.fresh {
+		if t == nil {
+			continue
+		}
 		for _, parent := range t.Dependencies {
 			if status, _, _ := m.fate(parent); o.batch[parent] == nil && status.IsTerminal() {
 				m.hear(t, parent, status)
@@ -160,11 +165,11 @@ func (m *model) full(t, instead *modelTask, offered *modelOffer, more map[store.
 	p := t.pair()
 	for _, name := range []store.Pair{{Queue: p.Queue}, p} {
 		q := m.queues[name]
-		if q == nil {
+		if q == nil || q.Depth == 0 && q.Bytes == 0 {
 			continue
 		}
 		depth, size := uint64(0), uint64(len(t.Payload))
-		waiting := m.pick(func(o *modelTask) bool { return o.waits() && o.isOf(name) }, byID)
+		waiting := m.pick(func(o *modelTask) bool { return o.waits() && o.isOf(name) }, nil)
 		for _, o := range append(waiting, more[name]...) {
 			if depth++; instead == nil || o.ID != instead.ID {
 				size += uint64(len(cmp.Or(offered.changed[o.ID], o).Payload))
@@ -191,8 +196,10 @@ func (m *model) open(p store.Pair) bool {
 		if q == nil {
 			continue
 		}
-		running := m.pick(func(t *modelTask) bool { return t.status == task.InProgress && t.isOf(name) }, byID)
-		if q.Paused || q.Concurrency > 0 && len(running) >= int(q.Concurrency) ||
+		running := func() int {
+			return len(m.pick(func(t *modelTask) bool { return t.status == task.InProgress && t.isOf(name) }, nil))
+		}
+		if q.Paused || q.Concurrency > 0 && running() >= int(q.Concurrency) ||
 			!q.Rate.IsZero() && q.left(m.now).Cmp(big.NewRat(1, 1)) < 0 {
 			return false
 		}
