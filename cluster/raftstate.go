@@ -50,6 +50,14 @@ func (n *Node) RaftState() (member.RaftState, error) {
 	return s, nil
 }
 
+// Disk tells how much room there is on this node, and whether it would take a submit.
+func (n *Node) Disk() member.Disk {
+	refuses := n.refusal() != nil
+	n.disks.mu.Lock()
+	defer n.disks.mu.Unlock()
+	return member.Disk{Free: n.disks.least, Limit: n.disks.below, Refuses: refuses}
+}
+
 // EachDepth calls fn for every queue that has tasks; see store.EachQueue.
 func (n *Node) EachDepth(fn func(store.Depth)) { n.store.EachQueue(fn) }
 

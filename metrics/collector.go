@@ -52,6 +52,10 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	from := s.of.source
 	s.depths(from)
 	s.work(from.Counters())
+	disk := from.Disk()
+	s.value("haiku_disk_free_bytes", float64(disk.Free))
+	s.value("haiku_disk_limit_bytes", float64(disk.Limit))
+	s.value("haiku_submits_refused", truth(disk.Refuses))
 	raft, err := from.RaftState()
 	if s.value("haiku_collector_success", truth(err == nil), "raft"); err == nil {
 		s.raft(&raft)

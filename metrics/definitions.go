@@ -49,6 +49,10 @@ var definitions = [...]definition{
 	{"haiku_raft_log_sync_duration_seconds", histogramKind, nil, "Durable writes to Raft's log, fsync included." + opened},
 	{"haiku_snapshot_duration_seconds", histogramKind, []string{"operation"}, "Snapshots: cut (the database made durable, the log cut), send and receive (between nodes), save (to a file)." + opened},
 
+	{"haiku_disk_free_bytes", gauge, nil, "Room on the file system of the data directory or the database, whichever has less."},
+	{"haiku_disk_limit_bytes", gauge, nil, "Room below which submits are refused; 0 for never."},
+	{"haiku_submits_refused", gauge, nil, "1 while this node would refuse submits if it led: its disk or a voter's is nearly full, or RocksDB takes no writes. Else 0."},
+
 	{"haiku_raft_is_leader", gauge, nil, "1 while this node leads, else 0."},
 	{"haiku_raft_has_leader", gauge, nil, "1 while this node knows who leads, else 0."},
 	{"haiku_raft_term", gauge, nil, "Raft's term at this node."},

@@ -21,6 +21,7 @@ type still struct{ waiting, running uint64 }
 func (still) RaftState() (member.RaftState, error) { return member.RaftState{}, nil }
 func (still) StoreVitals() (store.Vitals, error)   { return store.Vitals{}, nil }
 func (still) Counters() member.Counters            { return member.Counters{} }
+func (still) Disk() member.Disk                    { return member.Disk{} }
 func (s still) EachDepth(fn func(store.Depth)) {
 	fn(store.Depth{Counts: task.QueueCounts{Queue: "q", Pending: s.waiting, InProgress: s.running}})
 }

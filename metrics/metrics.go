@@ -29,6 +29,7 @@ type Source interface {
 	StoreVitals() (store.Vitals, error)
 	EachDepth(fn func(store.Depth)) // of each queue that has tasks; fn does not block
 	Counters() member.Counters
+	Disk() member.Disk
 }
 
 // Metrics counts and times what a node does, for as long as the process runs.

@@ -179,6 +179,8 @@ func TestRealNode(t *testing.T) {
 		{7, "haiku_claim_wait_seconds", nil},
 		{7, "haiku_attempt_duration_seconds", nil},
 		{1, "haiku_raft_is_leader", nil},
+		{0, "haiku_submits_refused", nil},
+		{1 << 30, "haiku_disk_limit_bytes", nil},
 		{1, "haiku_raft_leader_changes_total", nil},
 		{1, "haiku_collector_success", []string{"rocksdb"}},
 	} {

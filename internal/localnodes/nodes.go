@@ -23,6 +23,7 @@ const (
 type Config struct {
 	Binary     string // haikud; found by Find if empty
 	Count      int
+	HTTP       bool   // they serve HTTP, too
 	ProfileDir string // node1, node2 and so on get a folder each in it for their profiles; none if empty
 }
 
@@ -40,6 +41,7 @@ var ErrStatesDiffer = errors.New("the states differ")
 type node struct {
 	name    string
 	address string
+	http    string // empty if it serves none
 	binary  string
 	args    []string
 	*Process
@@ -67,9 +69,13 @@ func Start(ctx context.Context, cfg Config) (_ *Nodes, err error) {
 			return nil, err
 		}
 	}
-	addresses, err := freeAddresses(cfg.Count)
+	addresses, err := freeAddresses(2 * cfg.Count)
 	if err != nil {
 		return nil, err
+	}
+	addresses, web := addresses[:cfg.Count], addresses[cfg.Count:]
+	if !cfg.HTTP {
+		clear(web)
 	}
 	dir, err := os.MkdirTemp("", "haiku-nodes-")
 	if err != nil {
@@ -88,7 +94,7 @@ func Start(ctx context.Context, cfg Config) (_ *Nodes, err error) {
 	ctx, cancel := context.WithTimeoutCause(ctx, startTimeout, fmt.Errorf("not within %s", startTimeout))
 	defer cancel()
 	for i := range addresses {
-		if err := n.start(cfg, addresses, i); err != nil {
+		if err := n.start(cfg, addresses, web[i], i); err != nil {
 			return nil, err
 		}
 		if err := n.await(ctx, n.list[i], func(s member.Status) bool { return s.LeaderAddress != "" }); err != nil {
@@ -104,7 +110,7 @@ func Start(ctx context.Context, cfg Config) (_ *Nodes, err error) {
 }
 
 // start starts the i-th node.
-func (n *Nodes) start(cfg Config, addresses []string, i int) error {
+func (n *Nodes) start(cfg Config, addresses []string, web string, i int) error {
 	name := fmt.Sprintf("node%d", i+1)
 	args := []string{"--data-dir", filepath.Join(n.dir, name), "--listen", addresses[i], "--node-name", name}
 	if i == 0 {
@@ -112,10 +118,13 @@ func (n *Nodes) start(cfg Config, addresses []string, i int) error {
 	} else {
 		args = append(args, "--join", addresses[0])
 	}
+	if web != "" {
+		args = append(args, "--http-listen", web)
+	}
 	if cfg.ProfileDir != "" {
 		args = append(args, "--profile-dir", filepath.Join(cfg.ProfileDir, name))
 	}
-	n.list = append(n.list, &node{name: name, address: addresses[i], binary: cfg.Binary, args: args})
+	n.list = append(n.list, &node{name: name, address: addresses[i], http: web, binary: cfg.Binary, args: args})
 	return n.Restart(i)
 }
 
@@ -197,6 +206,15 @@ func (n *Nodes) Addresses() []string {
 	addresses := make([]string, len(n.list))
 	for i, one := range n.list {
 		addresses[i] = one.address
+	}
+	return addresses
+}
+
+// HTTPAddresses lists the addresses under which the nodes serve HTTP.
+func (n *Nodes) HTTPAddresses() []string {
+	addresses := make([]string, len(n.list))
+	for i, one := range n.list {
+		addresses[i] = one.http
 	}
 	return addresses
 }
