@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
+.PHONY: check-deploy help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -43,6 +43,10 @@ check: deps ## formatting, vet, house rules, race tests of the Go side, generate
 	scripts/check-ui.sh
 	go test ./internal/tidy/...
 	go test -race $(GO_SIDE)
+	$(MAKE) check-deploy
+
+check-deploy: deps ## the dashboards and alert rules of deploy/ against the metrics of a working cluster
+	cd deploy/check && go vet ./... && go test ./...
 
 race: deps ## run all tests with the race detector
 	go test -race ./...
