@@ -286,17 +286,15 @@ func (d *drive) submitted(c *Submit, r *Result) {
 		return
 	}
 	d.refused(c, r.Err, []error{task.ErrAborted})
-	named := 0
+	first := slices.IndexFunc(o.faults, func(f []error) bool { return len(f) > 0 })
 	for i := range o.faults {
-		if err := r.Receipts[i].Err; !errors.Is(err, task.ErrAborted) {
-			named++
-			d.refused(c, err, append(o.faults[i], errNoFault))
+		allowed := []error{task.ErrAborted}
+		if i == first {
+			allowed = o.faults[i]
 		}
+		d.refused(c, r.Receipts[i].Err, allowed)
 	}
-	d.same(c, 1, named)
 }
-
-var errNoFault = errors.New("an item that is bad")
 
 func (d *drive) receipt(c Command, r *Result, i int, want task.Receipt, refused []error) {
 	got := r.Receipts[i]

@@ -2,7 +2,6 @@ package fsm
 
 import (
 	"fmt"
-	"slices"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -45,40 +44,32 @@ func (m *machine) submitAtomic(c *Submit) (Result, error) {
 }
 
 // addAll adds all tasks, or says in the Result why it did not; what it did until then is the caller's to roll back. The
-// tasks may depend on each other in any order, but not in a circle. Limits of queues hold only if limited.
+// tasks may depend on each other in any order, but not in a circle. Limits of queues hold only if limited. Where several
+// are refused it is the first one that is named, whatever it is refused for.
 func (m *machine) addAll(c *Submit, limited bool) (Result, error) {
 	r := Result{Receipts: make([]task.Receipt, len(c.Specs))}
 	g := &group{limited: limited, fresh: make(map[task.ID]*task.Task, len(c.Specs))}
 	tasks := make([]*task.Task, len(c.Specs))
+	bad, why := len(c.Specs), error(nil)
 	for i := range c.Specs {
-		t, receipt, err := m.admit(c, i)
+		t, receipt, err := m.admitOfGroup(c, i, g)
 		if err != nil {
 			return r, err
 		}
-		if t != nil && g.fresh[t.ID] != nil {
-			receipt.Err = fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, t.ID)
-		} else if t != nil {
-			if t, err = m.takeKey(t, &c.Specs[i], g, &receipt); err != nil {
-				return r, err
-			}
+		if receipt.Err != nil && why == nil {
+			bad, why = i, receipt.Err
 		}
-		if receipt.Err != nil {
-			return aborted(c, i, receipt.Err), nil
-		}
-		if t != nil {
-			g.fresh[t.ID], tasks[i] = t, t
-		}
-		r.Receipts[i] = receipt
+		tasks[i], r.Receipts[i] = t, receipt
 	}
 	for _, t := range tasks {
 		if t != nil {
 			g.redirect(t)
 		}
 	}
-	if i, circular := findCycle(tasks, g.fresh); circular {
-		return aborted(c, i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, c.Specs[i].ID)), nil
+	if i, circular := findCycle(tasks, g.fresh); circular && i < bad {
+		bad, why = i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, c.Specs[i].ID)
 	}
-	for i, t := range tasks {
+	for i, t := range tasks[:bad] {
 		if t == nil {
 			continue
 		}
@@ -87,10 +78,42 @@ func (m *machine) addAll(c *Submit, limited bool) (Result, error) {
 			return r, err
 		}
 		if refused != nil {
-			return aborted(c, i, refused), nil
+			bad, why = i, refused
+			break
 		}
 	}
+	if why != nil {
+		return aborted(c, bad, why), nil
+	}
 	return r, nil
+}
+
+// admitOfGroup decides whether item i of an atomic batch is new, and makes it known to the others: also when it is refused,
+// for those that depend on it are not wrong because of that.
+func (m *machine) admitOfGroup(c *Submit, i int, g *group) (*task.Task, task.Receipt, error) {
+	t, receipt, err := m.admit(c, i)
+	if err != nil {
+		return nil, receipt, err
+	}
+	fresh := t
+	switch id := c.Specs[i].ID; {
+	case receipt.Err != nil:
+		fresh = &task.Task{ID: id}
+	case t != nil && g.fresh[id] != nil:
+		t, receipt.Err = nil, fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, id)
+		return nil, receipt, nil
+	case t != nil:
+		if t, err = m.takeKey(t, &c.Specs[i], g, &receipt); err != nil {
+			return nil, receipt, err
+		}
+		if t == nil && receipt.Err == nil { // answered with another
+			fresh = nil
+		}
+	}
+	if fresh != nil {
+		g.fresh[fresh.ID] = fresh
+	}
+	return t, receipt, nil
 }
 
 // aborted is the answer to an atomic batch whose item bad was refused: the command changes nothing.
@@ -158,46 +181,4 @@ func (m *machine) insert(t *task.Task, g *group) (refused, err error) {
 	m.age(t)
 	m.put(t)
 	return nil, nil
-}
-
-// findCycle looks for tasks of one batch that wait for each other and names one of them by its place.
-func findCycle(tasks []*task.Task, fresh map[task.ID]*task.Task) (int, bool) {
-	waiting := make(map[task.ID]int, len(fresh))
-	children := make(map[task.ID][]task.ID)
-	var free []task.ID
-	for _, t := range tasks {
-		if t == nil {
-			continue
-		}
-		for _, parent := range t.Dependencies {
-			if fresh[parent] != nil {
-				waiting[t.ID]++
-				children[parent] = append(children[parent], t.ID)
-			}
-		}
-		if waiting[t.ID] == 0 {
-			free = append(free, t.ID)
-		}
-	}
-	for len(free) > 0 {
-		id := free[len(free)-1]
-		free = free[:len(free)-1]
-		for _, child := range children[id] {
-			if waiting[child]--; waiting[child] == 0 {
-				free = append(free, child)
-			}
-		}
-	}
-	stuck := slices.IndexFunc(tasks, func(t *task.Task) bool { return t != nil && waiting[t.ID] > 0 })
-	if stuck < 0 {
-		return 0, false
-	}
-	// It is in a circle, or waits for one: from parent to parent one comes into the circle, and there to where one was.
-	at := tasks[stuck]
-	for seen := make(map[task.ID]bool); !seen[at.ID]; {
-		seen[at.ID] = true
-		parent := slices.IndexFunc(at.Dependencies, func(id task.ID) bool { return waiting[id] > 0 })
-		at = fresh[at.Dependencies[parent]]
-	}
-	return slices.Index(tasks, at), true
 }
