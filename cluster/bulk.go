@@ -69,7 +69,8 @@ func (n *Node) TryOperation(ctx context.Context, o task.OperationOrder, cursor [
 			return would, nil, fmt.Errorf("cursor: %w", err)
 		}
 	}
-	err = n.read(ctx, false, func(*leadership) error {
+	err = n.read(ctx, false, func(l *leadership) error {
+		would.Selection.Resolve(l.clock.Now())
 		found, err := n.store.Select(&would.Selection, would.Cursor, task.MaxDryRun)
 		if err != nil {
 			return err

@@ -88,6 +88,11 @@ func (n *Node) getEnded(ctx context.Context, q task.Query) ([]*task.Task, uint64
 // List returns one page of the tasks that a filter selects.
 func (n *Node) List(ctx context.Context, f task.Filter) (page task.Page, err error) {
 	err = n.read(ctx, f.Stale, func(l *leadership) error {
+		now := time.Now()
+		if l != nil {
+			now = l.clock.Now()
+		}
+		f.Resolve(now)
 		page, err = n.store.List(f)
 		for _, t := range page.Tasks {
 			l.amend(t)

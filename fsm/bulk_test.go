@@ -35,7 +35,7 @@ func (s *script) bulk(words []string, args map[string]string) string {
 			o.Selection.Statuses = append(o.Selection.Statuses, status)
 		}
 		if args["idle"] != "" {
-			o.Selection.UpdatedBefore = s.now.Add(-duration(args["idle"]))
+			o.Selection.Idle = duration(args["idle"])
 		}
 		s.must(o.Validate())
 		return s.apply(&StartOperation{o})

@@ -75,7 +75,7 @@ func orderToPB(o *task.OperationOrder) *commandpb.StartOperation {
 	s := &o.Selection
 	p := &commandpb.Selection{
 		Queue: s.Queue, Type: s.Type, MinPriority: uint32(s.MinPriority), UpdatedBeforeUs: timeToMicros(s.UpdatedBefore),
-		ErrorContains: s.ErrorContains,
+		ErrorContains: s.ErrorContains, IdleUs: s.Idle.Microseconds(),
 	}
 	for _, status := range s.Statuses {
 		p.Statuses = append(p.Statuses, byte(status))
@@ -98,7 +98,7 @@ func orderFromPB(m *commandpb.StartOperation) (o task.OperationOrder, err error)
 	o.Action, o.Rate = task.Action(m.Action), m.Rate
 	*s = task.Selection{
 		Queue: p.Queue, Type: p.Type, MinPriority: task.Priority(p.MinPriority), UpdatedBefore: timeFromMicros(p.UpdatedBeforeUs),
-		ErrorContains: p.ErrorContains,
+		ErrorContains: p.ErrorContains, Idle: micros(p.IdleUs),
 	}
 	for _, status := range p.Statuses {
 		s.Statuses = append(s.Statuses, task.Status(status))

@@ -61,7 +61,7 @@ func allCommands() []Command {
 		&Delete{IDs: []task.ID{id}, DedupWindow: time.Hour},
 		&StartOperation{task.OperationOrder{ID: id, Action: task.ActionDelete, Rate: 5, Selection: task.Selection{
 			Queue: "q", Type: "t", Statuses: []task.Status{task.Failed, task.DeadLetter}, MinPriority: 2, MaxPriority: &priority,
-			UpdatedBefore: epoch, ErrorContains: "e",
+			UpdatedBefore: epoch, ErrorContains: "e", Idle: time.Hour,
 		}}},
 		&StepOperation{ID: id, Action: task.ActionCancel, From: task.ID{3}, To: task.ID{4}, IDs: []task.ID{{4}}, Examined: 8, Last: true, DedupWindow: time.Hour},
 		&EndOperation{ID: id},

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"slices"
+	"time"
 
 	"google.golang.org/protobuf/proto"
 
@@ -108,7 +109,11 @@ func (m *machine) startOperation(c *StartOperation) (Result, error) {
 		}
 		if o.ID == c.Order.ID {
 			r.Receipts[0].Duplicate = true
-			if !proto.Equal(orderToPB(&o.OperationOrder), orderToPB(&c.Order)) {
+			kept := o.OperationOrder
+			if kept.Selection.Idle > 0 {
+				kept.Selection.UpdatedBefore = time.Time{}
+			}
+			if !proto.Equal(orderToPB(&kept), orderToPB(&c.Order)) {
 				return Result{Err: fmt.Errorf("%w: operation %s", task.ErrConflict, o.ID)}, nil
 			}
 			return r, nil
@@ -117,7 +122,11 @@ func (m *machine) startOperation(c *StartOperation) (Result, error) {
 	if running >= task.MaxRunningOperations {
 		return Result{Err: fmt.Errorf("%w: %d operations are running, no more are allowed at once", task.ErrTooLarge, running)}, nil
 	}
-	return r, m.putOperation(&task.Operation{OperationOrder: c.Order, State: task.OperationRunning, StartedAt: m.now})
+	o := &task.Operation{OperationOrder: c.Order, State: task.OperationRunning, StartedAt: m.now}
+	if s := &o.Selection; s.Idle > 0 { // kept, so that the same order again is known
+		s.UpdatedBefore = m.now.Add(-s.Idle)
+	}
+	return r, m.putOperation(o)
 }
 
 // stepOperation does what the leader found for the operation to do next, as far as it still holds.

@@ -73,11 +73,7 @@ func (b *Broker) Client(t testing.TB) *client.Client {
 }
 
 // Now is what the broker's clock says.
-func (b *Broker) Now() time.Time {
-	b.queue.mu.Lock()
-	defer b.queue.mu.Unlock()
-	return b.queue.now
-}
+func (b *Broker) Now() time.Time { return b.queue.clock() }
 
 // Advance moves the clock and does what is due by then: delayed tasks and retries become ready and are given to claims
 // that wait, attempts run out of their timeout, cancels that a handler ignored are enforced, and workers that have been

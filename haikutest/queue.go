@@ -40,6 +40,13 @@ func newQueue(now time.Time) *queue {
 	}
 }
 
+// clock is what the broker's clock says.
+func (q *queue) clock() time.Time {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	return q.now
+}
+
 // put stores a task in its new form.
 func (q *queue) put(t *task.Task) {
 	if t.Status != task.InProgress {

@@ -58,6 +58,7 @@ func (q *queue) List(_ context.Context, f task.Filter) (task.Page, error) {
 	if err := f.Validate(); err != nil {
 		return task.Page{}, err
 	}
+	f.Resolve(q.clock())
 	skip := 0
 	if f.Cursor != nil {
 		var err error

@@ -97,11 +97,12 @@ type Filter struct {
 	Type          string
 	Status        Status // 0 for all that Order covers
 	MinPriority   Priority
-	MaxPriority   *Priority // inclusive; 255 if nil
-	ScheduledFrom time.Time // ScheduledAt is not before it
-	ScheduledTo   time.Time // ScheduledAt is before it
-	UpdatedBefore time.Time // has not changed since
-	ErrorContains string    // in the text of Task.Error
+	MaxPriority   *Priority     // inclusive; 255 if nil
+	ScheduledFrom time.Time     // ScheduledAt is not before it
+	ScheduledTo   time.Time     // ScheduledAt is before it
+	UpdatedBefore time.Time     // has not changed since
+	Idle          time.Duration // the same as a time before the request, by the leader's clock
+	ErrorContains string        // in the text of Task.Error
 	Order         Order
 	Limit         int    // 1 to MaxItems; DefaultListLimit if 0
 	Cursor        []byte // Page.Next of the page before, which had the same Order

@@ -23,10 +23,9 @@ const filterWords = "queue:, type:, status:, priority:, error:, older-than:, sch
 //	older-than:36h         it has not changed for that long; 2d is 48h
 //	scheduled:A..B         scheduled from A on and before B: moments in RFC 3339 or dates in UTC; each may be left out
 //
-// A value with spaces stands in quotation marks, where \" and \\ stand for " and \. Empty text selects all. What is older
-// than a duration is counted from now. The error wraps ErrInvalid or ErrTooLarge and says which word is wrong.
-func ParseFilter(text string, now time.Time) (Filter, error) {
-	w, err := readFilter(text, now)
+// A value with spaces stands in quotation marks, where \" and \\ stand for " and \. Empty text selects all. The error wraps ErrInvalid or ErrTooLarge and says which word is wrong.
+func ParseFilter(text string) (Filter, error) {
+	w, err := readFilter(text)
 	if err != nil {
 		return Filter{}, err
 	}
@@ -35,7 +34,7 @@ func ParseFilter(text string, now time.Time) (Filter, error) {
 	}
 	f := Filter{
 		Queue: w.Queue, Type: w.Type, MinPriority: w.MinPriority, MaxPriority: w.MaxPriority,
-		ScheduledFrom: w.from, ScheduledTo: w.to, UpdatedBefore: w.UpdatedBefore, ErrorContains: w.ErrorContains,
+		ScheduledFrom: w.from, ScheduledTo: w.to, Idle: w.Idle, ErrorContains: w.ErrorContains,
 	}
 	if len(w.Statuses) == 1 {
 		f.Status = w.Statuses[0]
@@ -45,8 +44,8 @@ func ParseFilter(text string, now time.Time) (Filter, error) {
 
 // ParseSelection reads the same text form for an operation: status may list several, as in status:failed,dead_letter, and
 // scheduled is refused.
-func ParseSelection(text string, now time.Time) (Selection, error) {
-	w, err := readFilter(text, now)
+func ParseSelection(text string) (Selection, error) {
+	w, err := readFilter(text)
 	if err == nil && !(w.from.IsZero() && w.to.IsZero()) {
 		err = fmt.Errorf("%w: filter: an operation does not select by scheduled:", ErrInvalid)
 	}
@@ -59,7 +58,7 @@ type words struct {
 	from, to time.Time
 }
 
-func readFilter(text string, now time.Time) (w words, err error) {
+func readFilter(text string) (w words, err error) {
 	if len(text) > MaxFilterText {
 		return w, fmt.Errorf("%w: filter has %d bytes, at most %d are allowed", ErrTooLarge, len(text), MaxFilterText)
 	}
@@ -79,7 +78,7 @@ func readFilter(text string, now time.Time) (w words, err error) {
 			return w, fmt.Errorf("%w: filter: %s: stands twice", ErrInvalid, clip(key))
 		}
 		seen[key] = true
-		if err := w.set(key, value, now); err != nil {
+		if err := w.set(key, value); err != nil {
 			return w, fmt.Errorf("filter: %w", err)
 		}
 	}
@@ -119,7 +118,7 @@ func filterValue(text string) (value, rest string, err error) {
 }
 
 // set takes one word.
-func (w *words) set(key, value string, now time.Time) (err error) {
+func (w *words) set(key, value string) (err error) {
 	switch key {
 	case "queue":
 		w.Queue = value
@@ -143,7 +142,7 @@ func (w *words) set(key, value string, now time.Time) (err error) {
 		return w.setPriority(value)
 	case "older-than":
 		d, err := parseAge(value)
-		w.UpdatedBefore = now.Add(-d).UTC().Truncate(time.Microsecond)
+		w.Idle = d
 		return err
 	case "scheduled":
 		from, to, ranged := strings.Cut(value, "..")

@@ -63,6 +63,15 @@ type Selection struct {
 	MaxPriority   *Priority `json:"max_priority,omitempty"`   // inclusive; 255 if nil
 	UpdatedBefore time.Time `json:"updated_before,omitzero"`  // has not changed since
 	ErrorContains string    `json:"error_contains,omitempty"` // in the text of Task.Error
+	// Idle says UpdatedBefore as a time before the request, by the leader's clock.
+	Idle time.Duration `json:"-"`
+}
+
+// Resolve replaces Idle by what it means now.
+func (s *Selection) Resolve(now time.Time) {
+	if s.Idle > 0 {
+		s.UpdatedBefore, s.Idle = now.Add(-s.Idle).Truncate(time.Microsecond), 0
+	}
 }
 
 // Matches reports whether t is selected.
@@ -164,10 +173,24 @@ func (o *OperationOrder) Validate() error {
 				strings.Join(statusTexts(o.Action.Changes()), ", "))
 		}
 	}
+	if err := validateIdle(s.Idle, s.UpdatedBefore); err != nil {
+		return err
+	}
 	if err := validateErrorText(s.ErrorContains); err != nil {
 		return err
 	}
 	return validateSelection(s.Queue, s.Type)
+}
+
+// validateIdle checks a time that tasks have not changed for, and that no moment stands beside it.
+func validateIdle(idle time.Duration, before time.Time) error {
+	switch {
+	case idle < 0 || idle > MaxDelay:
+		return fmt.Errorf("%w: idle %s is not within 0 and %s", ErrInvalid, idle, MaxDelay)
+	case idle > 0 && !before.IsZero():
+		return fmt.Errorf("%w: idle and updated_before exclude each other", ErrInvalid)
+	}
+	return nil
 }
 
 // validateErrorText checks the text that the errors of tasks are to contain.

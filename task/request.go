@@ -75,10 +75,20 @@ func (f *Filter) Validate() error {
 	if err := f.Order.covers(f.Status); err != nil {
 		return err
 	}
+	if err := validateIdle(f.Idle, f.UpdatedBefore); err != nil {
+		return err
+	}
 	if err := validateErrorText(f.ErrorContains); err != nil {
 		return err
 	}
 	return validateSelection(f.Queue, f.Type)
+}
+
+// Resolve replaces Idle by what it means now.
+func (f *Filter) Resolve(now time.Time) {
+	if f.Idle > 0 {
+		f.UpdatedBefore, f.Idle = now.Add(-f.Idle).Truncate(time.Microsecond), 0
+	}
 }
 
 // Validate checks the query. The error wraps ErrInvalid.

@@ -39,7 +39,7 @@ func orderFrom(id []byte, action uint32, s *wirepb.Selection, rate uint32) (o ta
 func selectionToPB(s *task.Selection) *wirepb.Selection {
 	p := &wirepb.Selection{
 		Queue: s.Queue, Type: s.Type, MinPriority: uint32(s.MinPriority), UpdatedBeforeUs: micros(s.UpdatedBefore),
-		ErrorContains: s.ErrorContains,
+		ErrorContains: s.ErrorContains, IdleUs: s.Idle.Microseconds(),
 	}
 	for _, status := range s.Statuses {
 		p.Statuses = append(p.Statuses, uint32(status))
@@ -65,6 +65,8 @@ func selectionFromPB(p *wirepb.Selection) (task.Selection, error) {
 	s.MaxPriority = take(&f, high, err)
 	at, err := moment("updated_before_us", p.UpdatedBeforeUs)
 	s.UpdatedBefore = take(&f, at, err)
+	idle, err := duration("idle_us", p.IdleUs)
+	s.Idle = take(&f, idle, err)
 	return s, f.err
 }
 

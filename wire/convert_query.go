@@ -30,7 +30,7 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 		Limit:  uint32(max(f.Limit, 0)),
 		Cursor: f.Cursor, WithPayload: f.WithPayload, Stale: f.Stale, Order: uint32(f.Order),
 		ScheduledFromUs: micros(f.ScheduledFrom), ScheduledToUs: micros(f.ScheduledTo),
-		UpdatedBeforeUs: micros(f.UpdatedBefore), ErrorContains: f.ErrorContains,
+		UpdatedBeforeUs: micros(f.UpdatedBefore), IdleUs: f.Idle.Microseconds(), ErrorContains: f.ErrorContains,
 	}
 	if f.MaxPriority != nil {
 		v := uint32(*f.MaxPriority)
@@ -79,6 +79,9 @@ func orderFromPB(p *wirepb.ListRequest, f *task.Filter) error {
 		return err
 	}
 	if f.ScheduledTo, err = moment("scheduled_to_us", p.GetScheduledToUs()); err != nil {
+		return err
+	}
+	if f.Idle, err = duration("idle_us", p.GetIdleUs()); err != nil {
 		return err
 	}
 	f.UpdatedBefore, err = moment("updated_before_us", p.GetUpdatedBeforeUs())

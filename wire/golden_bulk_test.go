@@ -16,7 +16,7 @@ func bulkGoldens() map[string][]golden {
 		Queue: "mail", Type: "email", Statuses: []task.Status{task.Failed, task.DeadLetter}, MinPriority: 10, MaxPriority: &high,
 		UpdatedBefore: goldenAt, ErrorContains: "timeout",
 	}}
-	purge := task.OperationOrder{ID: goldenID, Action: task.ActionDelete}
+	purge := task.OperationOrder{ID: goldenID, Action: task.ActionDelete, Selection: task.Selection{Idle: 36 * time.Hour}}
 	try := OrderToPB(&purge)
 	try.DryRun, try.Cursor = true, goldenID[:]
 	running := task.Operation{OperationOrder: order, State: task.OperationRunning, Examined: 400, Changed: 199, Failed: 1,

@@ -192,6 +192,7 @@ func readGoldens() map[string][]golden {
 				Order: task.OrderByScheduled, ScheduledFrom: goldenAt, ScheduledTo: goldenAt.Add(time.Minute)})},
 			{"what failed of a timeout and has not changed since", true, ListTasks, 12, FilterToPB(&task.Filter{
 				Status: task.DeadLetter, UpdatedBefore: goldenAt, ErrorContains: "timeout"})},
+			{"what has not changed for 36 hours", true, ListTasks, 12, FilterToPB(&task.Filter{Idle: 36 * time.Hour})},
 			{"nothing", false, Ack, 12, PageToPB(&task.Page{AppliedIndex: 1001})},
 		},
 		"GetStats": {

@@ -52,12 +52,7 @@ func (a *app) cronAddCommand() *cobra.Command {
 	flags.StringVar(&f.overlap, "overlap", task.OverlapSkip.String(), "while the task of the last fire has not ended: skip or allow")
 	flags.StringVar(&f.start, "start", "", "no fire before this moment, such as 2030-01-02T15:04:05Z")
 	flags.StringVar(&f.end, "end", "", "no fire after this moment")
-	flags.StringVar(&f.payload, "payload", "", "payload of the tasks as text")
-	flags.StringVar(&f.payloadFile, "payload-file", "", "file that holds the payload; - for standard input")
-	flags.StringVar(&f.queue, "queue", "", "queue; "+task.DefaultQueue+" if not set")
-	flags.Uint8Var(&f.priority, "priority", uint8(task.DefaultPriority), "0 to 255, higher is more urgent")
-	flags.Uint32Var(&f.maxRetries, "max-retries", task.DefaultRetries, "runs after the first that failed")
-	flags.DurationVar(&f.submission.timeout, "timeout", 0, "longest run of one attempt, in whole seconds; 0 for none")
+	f.addContentFlags(flags)
 	return cmd
 }
 
@@ -66,6 +61,9 @@ func (a *app) scheduleOf(cmd *cobra.Command, f *cronFlags, args []string) (s tas
 	s = task.Schedule{Name: args[0], Expression: args[1], Zone: f.zone}
 	if cmd.Flags().Changed("payload") && f.payloadFile != "" {
 		return s, &usageError{errors.New("--payload and --payload-file exclude each other")}
+	}
+	if cmd.Flags().Changed("unique-key") && f.uniqueKey == "" {
+		return s, &usageError{errors.New("--unique-key is empty")}
 	}
 	if err := s.CatchUp.UnmarshalText([]byte(f.catchUp)); err != nil {
 		return s, err

@@ -58,7 +58,7 @@ func (s *selector) isSet(cmd *cobra.Command) bool {
 // selection reads the flags.
 func (s *selector) selection() (task.Selection, error) {
 	if s.text != "" {
-		sel, err := task.ParseSelection(s.text, time.Now())
+		sel, err := task.ParseSelection(s.text)
 		return sel, s.checkText(len(sel.Statuses), err)
 	}
 	sel := task.Selection{Queue: s.queue, Type: s.typ, MinPriority: task.Priority(s.minimum), ErrorContains: s.errorText}
@@ -76,7 +76,7 @@ func (s *selector) selection() (task.Selection, error) {
 		return sel, &usageError{fmt.Errorf("--older-than %s is negative", s.idle)}
 	}
 	if s.idle > 0 {
-		sel.UpdatedBefore = time.Now().Add(-s.idle).UTC().Truncate(time.Microsecond)
+		sel.Idle = s.idle
 	}
 	return sel, nil
 }
@@ -97,7 +97,7 @@ func (s *selector) checkText(statuses int, err error) error {
 // filter reads the flags for a list, which takes one status.
 func (s *selector) filter() (task.Filter, error) {
 	if s.text != "" {
-		f, err := task.ParseFilter(s.text, time.Now())
+		f, err := task.ParseFilter(s.text)
 		return f, s.checkText(int(f.Status), err)
 	}
 	sel, err := s.selection()
@@ -109,7 +109,7 @@ func (s *selector) filter() (task.Filter, error) {
 	}
 	f := task.Filter{
 		Queue: sel.Queue, Type: sel.Type, MinPriority: sel.MinPriority, MaxPriority: sel.MaxPriority,
-		UpdatedBefore: sel.UpdatedBefore, ErrorContains: sel.ErrorContains,
+		Idle: sel.Idle, ErrorContains: sel.ErrorContains,
 	}
 	if len(sel.Statuses) == 1 {
 		f.Status = sel.Statuses[0]

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -35,6 +36,7 @@ type submission struct {
 	onConflict  string
 	expiresIn   time.Duration
 	expiresAt   string
+	headers     []string
 	wait        bool
 	waitTimeout time.Duration
 }
@@ -57,7 +59,7 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 	var given []string
 	for _, name := range [...]string{
 		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "retention", "id", "depends-on",
-		"unique-key", "unique-scope", "unique-ttl", "on-conflict", "expires-in", "expires-at",
+		"unique-key", "unique-scope", "unique-ttl", "on-conflict", "expires-in", "expires-at", "header",
 	} {
 		if cmd.Flags().Changed(name) {
 			given = append(given, "--"+name)
@@ -76,23 +78,29 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 	return nil
 }
 
-func (s *submission) addFlags(flags *pflag.FlagSet) {
+// addContentFlags adds the flags of what every task has, submitted once or by a schedule.
+func (s *submission) addContentFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.payload, "payload", "", "payload as text")
 	flags.StringVar(&s.payloadFile, "payload-file", "", "file that holds the payload; - for standard input")
 	flags.StringVar(&s.queue, "queue", "", "queue; "+task.DefaultQueue+" if not set")
 	flags.Uint8Var(&s.priority, "priority", uint8(task.DefaultPriority), "0 to 255, higher is more urgent")
-	flags.DurationVar(&s.in, "in", 0, "not before this much time has passed")
-	flags.StringVar(&s.at, "at", "", "not before this moment, such as 2030-01-02T15:04:05Z")
 	flags.Uint32Var(&s.maxRetries, "max-retries", task.DefaultRetries, "runs after the first that failed")
-	flags.DurationVar(&s.timeout, "timeout", 0, "longest run of one attempt, in whole seconds; 0 for none")
+	flags.DurationVar(&s.timeout, "timeout", 0, "longest run of one attempt of the task, in whole seconds; 0 for none\n(this command itself is not limited by it)")
 	flags.DurationVar(&s.retention, "retention", 0, "kept for so long after its end; 0 for what is set for its type")
-	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
-	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
+	flags.StringArrayVar(&s.headers, "header", nil, "`NAME=VALUE` that travels with the task; as often as wanted")
 	flags.StringVar(&s.uniqueKey, "unique-key", "", "key that at most one task of the queue and type holds")
 	flags.StringVar(&s.uniqueScope, "unique-scope", "", "how long it is held: until_done (default), pending or ttl")
-	flags.DurationVar(&s.uniqueTTL, "unique-ttl", 0, "hold the key for this long from now, whatever becomes of the task")
+	flags.DurationVar(&s.uniqueTTL, "unique-ttl", 0, "hold the key for this long from the submit, whatever becomes of the task")
 	flags.StringVar(&s.onConflict, "on-conflict", "", "if another task holds the key: return_existing (default), reject,\nreplace or debounce")
 	flags.DurationVar(&s.expiresIn, "expires-in", 0, "dead letter if not started within this time")
+}
+
+func (s *submission) addFlags(flags *pflag.FlagSet) {
+	s.addContentFlags(flags)
+	flags.DurationVar(&s.in, "in", 0, "not before this much time has passed")
+	flags.StringVar(&s.at, "at", "", "not before this moment, such as 2030-01-02T15:04:05Z")
+	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
+	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
 	flags.StringVar(&s.expiresAt, "expires-at", "", "dead letter if not started by this moment")
 	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended, and show it; exit code 8 if it failed")
 	flags.DurationVar(&s.waitTimeout, "wait-timeout", 0, "with --wait, how long at most; 0 for no limit")
@@ -126,6 +134,13 @@ func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, 
 	}
 	if spec.ExpiresAt, err = parseMoment("expires-at", s.expiresAt); err != nil {
 		return spec, err
+	}
+	for _, header := range s.headers {
+		name, value, ok := strings.Cut(header, "=")
+		if !ok || name == "" {
+			return spec, &usageError{fmt.Errorf("--header %q is not NAME=VALUE", header)}
+		}
+		spec.Headers = append(spec.Headers, task.Header{Name: name, Value: value})
 	}
 	if err := s.unique(&spec); err != nil {
 		return spec, err

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 
 	"github.com/mattn/go-isatty"
@@ -147,6 +148,7 @@ func (s *manySubmit) send(ctx context.Context) error {
 			case errors.Is(r.Err, task.ErrIDExpired) && r.ID == s.file.id(lines[i]):
 				return fmt.Errorf("line %d: the run that %s keeps is too old to be gone on with: %w", lines[i], s.file.path, r.Err)
 			}
+			s.file.answered(lines[i], &r)
 			if err := s.take(lines[i], r); err != nil {
 				return err
 			}
@@ -154,6 +156,7 @@ func (s *manySubmit) send(ctx context.Context) error {
 		if len(again) == 0 {
 			break
 		}
+		redirect(specs, receipts, again)
 		specs, lines = pick(specs, again), pick(lines, again)
 		if err := pauseFor(ctx, fullPause); err != nil {
 			return fmt.Errorf("lines from %d on wait for a queue that is full: %w", lines[0], err)
@@ -163,6 +166,29 @@ func (s *manySubmit) send(ctx context.Context) error {
 	s.file.Line, s.file.Digest = s.last, s.file.sum.Sum(nil)
 	s.bar.Set(int64(s.file.Submitted+s.file.Refused), 0)
 	return s.file.save()
+}
+
+// redirect lets specs that are sent once more depend on what lines of the request before were answered with: only the
+// node that saw them together knew of it.
+func redirect(specs []task.Spec, receipts []task.Receipt, again []int) {
+	instead := make(map[task.ID]task.ID)
+	for i := range receipts {
+		if receipts[i].Existing {
+			instead[specs[i].ID] = receipts[i].ID
+		}
+	}
+	for _, place := range again {
+		var parents []task.ID
+		for _, id := range specs[place].Dependencies {
+			if other, ok := instead[id]; ok {
+				id = other
+			}
+			if !slices.Contains(parents, id) {
+				parents = append(parents, id)
+			}
+		}
+		specs[place].Dependencies = parents
+	}
 }
 
 func pick[T any](list []T, places []int) []T {

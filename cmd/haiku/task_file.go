@@ -28,16 +28,19 @@ type taskFile struct {
 	Submitted int            `json:"submitted"`
 	Known     int            `json:"known"` // of those: had been submitted before
 	Refused   int            `json:"refused"`
+	// Instead has the names of lines that were answered with another task, which held their unique key.
+	Instead map[string]task.ID `json:"instead,omitempty"`
 
 	path   string             // of the state file, if there is one
 	sum    hash.Hash          // of the lines read
-	names  map[string]task.ID // of the lines read
+	names  map[string]task.ID // of the lines read, or of what they were answered with
+	called map[int]string     // names of the lines that are not answered yet
 	resume int                // lines that an earlier run has done
 }
 
 func newTaskFile(now time.Time) *taskFile {
 	return &taskFile{Run: task.NewSessionID(), Begun: now.UTC().Truncate(time.Millisecond), sum: sha256.New(),
-		names: make(map[string]task.ID)}
+		names: make(map[string]task.ID), called: make(map[int]string), Instead: make(map[string]task.ID)}
 }
 
 // openTaskFile goes on with the state file of an earlier run, or begins one. Without a path nothing is kept.
@@ -127,8 +130,26 @@ func (f *taskFile) spec(number int, text []byte) (task.Spec, error) {
 	if len(f.names) >= maxNames {
 		return spec, fmt.Errorf("%w: more than %d lines have names", task.ErrTooLarge, maxNames)
 	}
+	if err := task.ValidateName("name", line.Name); err != nil {
+		return spec, err
+	}
 	f.names[line.Name] = spec.ID
-	return spec, task.ValidateName("name", line.Name)
+	if other, ok := f.Instead[line.Name]; ok {
+		f.names[line.Name] = other
+	}
+	if number > f.resume {
+		f.called[number] = line.Name
+	}
+	return spec, nil
+}
+
+// answered takes in which task a line was answered with: what comes after the line comes after that one.
+func (f *taskFile) answered(number int, r *task.Receipt) {
+	name, ok := f.called[number]
+	delete(f.called, number)
+	if ok && r.Existing {
+		f.names[name], f.Instead[name] = r.ID, r.ID
+	}
 }
 
 // id is the id of a line without one: a UUID of version 7 that is the same for the same run and line,

@@ -1991,8 +1991,9 @@ type Selection struct {
 	Statuses        []byte                 `protobuf:"bytes,3,opt,name=statuses,proto3" json:"statuses,omitempty"` // one byte each
 	MinPriority     uint32                 `protobuf:"varint,4,opt,name=min_priority,json=minPriority,proto3" json:"min_priority,omitempty"`
 	MaxPriority     *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
-	UpdatedBeforeUs int64                  `protobuf:"varint,6,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
+	UpdatedBeforeUs int64                  `protobuf:"varint,6,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"` // with idle_us it follows from that and the time of the start
 	ErrorContains   string                 `protobuf:"bytes,7,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
+	IdleUs          int64                  `protobuf:"varint,8,opt,name=idle_us,json=idleUs,proto3" json:"idle_us,omitempty"`
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2074,6 +2075,13 @@ func (x *Selection) GetErrorContains() string {
 		return x.ErrorContains
 	}
 	return ""
+}
+
+func (x *Selection) GetIdleUs() int64 {
+	if x != nil {
+		return x.IdleUs
+	}
+	return 0
 }
 
 type StartOperation struct {
@@ -2867,7 +2875,7 @@ const file_command_proto_rawDesc = "" +
 	"\x03ids\x18\x01 \x01(\fR\x03ids\"B\n" +
 	"\x06Delete\x12\x10\n" +
 	"\x03ids\x18\x01 \x01(\fR\x03ids\x12&\n" +
-	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUs\"\x80\x02\n" +
+	"\x0fdedup_window_us\x18\x02 \x01(\x03R\rdedupWindowUs\"\x99\x02\n" +
 	"\tSelection\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -2875,7 +2883,8 @@ const file_command_proto_rawDesc = "" +
 	"\fmin_priority\x18\x04 \x01(\rR\vminPriority\x12&\n" +
 	"\fmax_priority\x18\x05 \x01(\rH\x00R\vmaxPriority\x88\x01\x01\x12*\n" +
 	"\x11updated_before_us\x18\x06 \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
-	"\x0eerror_contains\x18\a \x01(\tR\rerrorContainsB\x0f\n" +
+	"\x0eerror_contains\x18\a \x01(\tR\rerrorContains\x12\x17\n" +
+	"\aidle_us\x18\b \x01(\x03R\x06idleUsB\x0f\n" +
 	"\r_max_priority\"\x87\x01\n" +
 	"\x0eStartOperation\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +

@@ -1760,6 +1760,11 @@ func (m *Selection) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if m.IdleUs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.IdleUs))
+		i--
+		dAtA[i] = 0x40
+	}
 	if len(m.ErrorContains) > 0 {
 		i -= len(m.ErrorContains)
 		copy(dAtA[i:], m.ErrorContains)
@@ -3065,6 +3070,9 @@ func (m *Selection) SizeVT() (n int) {
 	l = len(m.ErrorContains)
 	if l > 0 {
 		n += 1 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.IdleUs != 0 {
+		n += 1 + protohelpers.SizeOfVarint(uint64(m.IdleUs))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -7922,6 +7930,25 @@ func (m *Selection) UnmarshalVT(dAtA []byte) error {
 			}
 			m.ErrorContains = string(dAtA[iNdEx:postIndex])
 			iNdEx = postIndex
+		case 8:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field IdleUs", wireType)
+			}
+			m.IdleUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.IdleUs |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])

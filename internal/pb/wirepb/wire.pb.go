@@ -2476,6 +2476,7 @@ type ListRequest struct {
 	ScheduledToUs   int64                  `protobuf:"varint,12,opt,name=scheduled_to_us,json=scheduledToUs,proto3" json:"scheduled_to_us,omitempty"`
 	UpdatedBeforeUs int64                  `protobuf:"varint,13,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
 	ErrorContains   string                 `protobuf:"bytes,14,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
+	IdleUs          int64                  `protobuf:"varint,15,opt,name=idle_us,json=idleUs,proto3" json:"idle_us,omitempty"` // instead of updated_before_us: so long before the leader got the request
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2606,6 +2607,13 @@ func (x *ListRequest) GetErrorContains() string {
 		return x.ErrorContains
 	}
 	return ""
+}
+
+func (x *ListRequest) GetIdleUs() int64 {
+	if x != nil {
+		return x.IdleUs
+	}
+	return 0
 }
 
 type ListReply struct {
@@ -5526,6 +5534,7 @@ type Selection struct {
 	MaxPriority     *uint32                `protobuf:"varint,5,opt,name=max_priority,json=maxPriority,proto3,oneof" json:"max_priority,omitempty"`
 	UpdatedBeforeUs int64                  `protobuf:"varint,6,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
 	ErrorContains   string                 `protobuf:"bytes,7,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
+	IdleUs          int64                  `protobuf:"varint,8,opt,name=idle_us,json=idleUs,proto3" json:"idle_us,omitempty"` // instead of updated_before_us: so long before the leader got the request
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -5607,6 +5616,13 @@ func (x *Selection) GetErrorContains() string {
 		return x.ErrorContains
 	}
 	return ""
+}
+
+func (x *Selection) GetIdleUs() int64 {
+	if x != nil {
+		return x.IdleUs
+	}
+	return 0
 }
 
 // StartOperationRequest changes all tasks of a selection, in steps that go on after the answer.
@@ -6583,7 +6599,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rDeleteRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\fR\x03ids\"A\n" +
 	"\vDeleteReply\x122\n" +
-	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xcf\x03\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xe8\x03\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
@@ -6599,7 +6615,8 @@ const file_wire_proto_rawDesc = "" +
 	"\x11scheduled_from_us\x18\v \x01(\x03R\x0fscheduledFromUs\x12&\n" +
 	"\x0fscheduled_to_us\x18\f \x01(\x03R\rscheduledToUs\x12*\n" +
 	"\x11updated_before_us\x18\r \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
-	"\x0eerror_contains\x18\x0e \x01(\tR\rerrorContainsB\x0f\n" +
+	"\x0eerror_contains\x18\x0e \x01(\tR\rerrorContains\x12\x17\n" +
+	"\aidle_us\x18\x0f \x01(\x03R\x06idleUsB\x0f\n" +
 	"\r_max_priority\"o\n" +
 	"\tListReply\x12)\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\x12\x12\n" +
@@ -6834,7 +6851,7 @@ const file_wire_proto_rawDesc = "" +
 	"\fconnected_us\x18\b \x01(\x03R\vconnectedUs\x12*\n" +
 	"\x11last_heartbeat_us\x18\t \x01(\x03R\x0flastHeartbeatUs\x12\x1a\n" +
 	"\bdraining\x18\n" +
-	" \x01(\bR\bdraining\"\x80\x02\n" +
+	" \x01(\bR\bdraining\"\x99\x02\n" +
 	"\tSelection\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1a\n" +
@@ -6842,7 +6859,8 @@ const file_wire_proto_rawDesc = "" +
 	"\fmin_priority\x18\x04 \x01(\rR\vminPriority\x12&\n" +
 	"\fmax_priority\x18\x05 \x01(\rH\x00R\vmaxPriority\x88\x01\x01\x12*\n" +
 	"\x11updated_before_us\x18\x06 \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
-	"\x0eerror_contains\x18\a \x01(\tR\rerrorContainsB\x0f\n" +
+	"\x0eerror_contains\x18\a \x01(\tR\rerrorContains\x12\x17\n" +
+	"\aidle_us\x18\b \x01(\x03R\x06idleUsB\x0f\n" +
 	"\r_max_priority\"\xbc\x01\n" +
 	"\x15StartOperationRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
