@@ -17,7 +17,7 @@ type cluster struct {
 }
 
 // errNone is what every request gets that a broker in memory has no answer to.
-var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster, no settings and no operations, and keeps ended tasks as they are", task.ErrUnknownType)
+var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster, no schedules, no settings of queues and no operations", task.ErrUnknownType)
 
 // Status is transport.Admin's. Clients ask for it to see whether a node lives.
 func (c *cluster) Status(context.Context) (member.Status, error) {
@@ -52,12 +52,10 @@ func (*cluster) Join(context.Context, member.Join) (member.ID, bool, error) {
 	return member.ID{}, false, errNone
 }
 
-func (*cluster) Remove(context.Context, member.ID) error              { return errNone }
-func (*cluster) Leave(context.Context) error                          { return errNone }
-func (*cluster) Transfer(context.Context, member.ID) (string, error)  { return "", errNone }
-func (*cluster) Adopt(context.Context, []string) error                { return errNone }
-func (*cluster) SetRetention(context.Context, task.Retention) error   { return errNone }
-func (*cluster) Retentions(context.Context) ([]task.Retention, error) { return nil, errNone }
+func (*cluster) Remove(context.Context, member.ID) error             { return errNone }
+func (*cluster) Leave(context.Context) error                         { return errNone }
+func (*cluster) Transfer(context.Context, member.ID) (string, error) { return "", errNone }
+func (*cluster) Adopt(context.Context, []string) error               { return errNone }
 
 func (*cluster) ChangeSchedule(context.Context, task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
 	return nil, task.Receipt{}, errNone
@@ -106,9 +104,3 @@ func (q *queue) Proof() string { return "" }
 
 // IsMember is transport.Broker's: nobody relays to this one.
 func (q *queue) IsMember(member.ID) bool { return false }
-
-// Retry is transport.Broker's.
-func (q *queue) Retry(context.Context, []task.ID) ([]task.Receipt, error) { return nil, errNone }
-
-// Delete is transport.Broker's.
-func (q *queue) Delete(context.Context, []task.ID) ([]task.Receipt, error) { return nil, errNone }

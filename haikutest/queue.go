@@ -11,19 +11,21 @@ import (
 // queue is the state of the broker and transport's Broker. A task in the maps is never changed, only replaced, for it may
 // be on its way to a client.
 type queue struct {
-	mu       sync.Mutex
-	now      time.Time
-	seq      uint64 // of submits and leases
-	tasks    map[task.ID]*task.Task
-	order    []task.ID             // as submitted
-	children map[task.ID][]task.ID // as submitted
-	leases   map[task.ID]*lease    // of running tasks
-	sessions map[task.SessionID]*session
-	waiters  []*waiter     // as they came
-	ended    []task.ID     // whose children are still to be told
-	paused   bool          // claims get nothing
-	changes  uint64        // counts them, as the index of a log would
-	changed  chan struct{} // closed with the next change
+	mu         sync.Mutex
+	now        time.Time
+	seq        uint64 // of submits and leases
+	tasks      map[task.ID]*task.Task
+	ghosts     map[task.ID]ghost     // deleted ones
+	order      []task.ID             // as submitted
+	children   map[task.ID][]task.ID // as submitted
+	leases     map[task.ID]*lease    // of running tasks
+	sessions   map[task.SessionID]*session
+	waiters    []*waiter                 // as they came
+	ended      []task.ID                 // whose children are still to be told
+	paused     bool                      // claims get nothing
+	retentions map[string]task.Retention // by type
+	changes    uint64                    // counts them, as the index of a log would
+	changed    chan struct{}             // closed with the next change
 }
 
 // lease is what is known of a running task beside its record.
@@ -35,7 +37,7 @@ type lease struct {
 
 func newQueue(now time.Time) *queue {
 	return &queue{
-		now: now, tasks: make(map[task.ID]*task.Task), children: make(map[task.ID][]task.ID),
+		now: now, tasks: make(map[task.ID]*task.Task), ghosts: make(map[task.ID]ghost), retentions: make(map[string]task.Retention), children: make(map[task.ID][]task.ID),
 		leases: make(map[task.ID]*lease), sessions: make(map[task.SessionID]*session), changed: make(chan struct{}),
 	}
 }
@@ -53,7 +55,11 @@ func (q *queue) put(t *task.Task) {
 		delete(q.leases, t.ID)
 	}
 	q.tasks[t.ID] = t
+	t.DeleteAt = time.Time{}
 	if t.Status.IsTerminal() {
+		if keep := q.keep(t); keep != task.KeepForever {
+			t.DeleteAt = q.now.Add(keep)
+		}
 		q.ended = append(q.ended, t.ID)
 	}
 }
@@ -61,16 +67,18 @@ func (q *queue) put(t *task.Task) {
 // settle ends every change: the children of what has ended are told, what is due becomes ready, claims that wait are
 // served, and those who watch are woken.
 func (q *queue) settle() {
+	q.promote()
 	for len(q.ended) > 0 {
-		parent := q.tasks[q.ended[0]]
+		parent := q.ended[0]
 		q.ended = q.ended[1:]
-		for _, id := range q.children[parent.ID] {
-			if child := q.tasks[id].Clone(); resolve(child, parent.Status, q.now) {
-				q.put(child)
+		for _, id := range q.children[parent] {
+			if child := q.tasks[id]; child != nil {
+				if child = child.Clone(); q.resolve(child, parent) {
+					q.put(child)
+				}
 			}
 		}
 	}
-	q.promote()
 	q.serve()
 	q.changes++
 	q.tell()
@@ -83,25 +91,33 @@ func (q *queue) tell() {
 }
 
 // resolve lets a task know that one of its dependencies ended, and reports whether that changed it.
-func resolve(t *task.Task, parent task.Status, now time.Time) bool {
-	switch {
+func (q *queue) resolve(t *task.Task, id task.ID) bool {
+	switch parent, _, _ := q.fate(id); {
 	case t.Status != task.Pending || t.WaitingFor == 0:
 		return false
 	case parent == task.Completed || t.OnDependencyFailure == task.PolicyIgnore:
 		t.WaitingFor--
 	case t.OnDependencyFailure == task.PolicyCancel:
 		t.Status, t.Reason = task.Cancelled, task.DependencyFailed
+	case q.lost(id):
+		t.Status, t.Reason = task.Cancelled, task.DependencyGone
 	default:
 		return false
 	}
-	t.UpdatedAt = now
+	t.UpdatedAt = q.now
 	return true
 }
 
-// promote makes ready what waited for its time.
+// promote makes ready what waited for its time, and ends what was not started in time.
 func (q *queue) promote() {
 	for _, id := range q.order {
 		t := q.tasks[id]
+		if t.Overdue(q.now) {
+			t = t.Clone()
+			q.end(t, task.DeadLetter, task.Expired)
+			q.put(t)
+			continue
+		}
 		scheduled := t.Status == task.Pending && t.ScheduledAt.After(t.UpdatedAt)
 		if (scheduled || t.Status == task.Failed) && !t.ScheduledAt.After(q.now) {
 			t = t.Clone()
@@ -133,6 +149,8 @@ func (q *queue) advance(d time.Duration) {
 			q.put(t)
 		}
 	}
+	q.settle()
+	q.reap()
 	q.settle()
 }
 
@@ -174,6 +192,7 @@ func (q *queue) release(t *task.Task, kind task.OutcomeKind, crash bool) {
 	default:
 		if kind == task.LeaseUnheard {
 			t.Attempt--
+			t.ForgetStart()
 		}
 		q.free(t)
 	}

@@ -34,6 +34,10 @@ var scenarios = map[string]func(*player){
 	"waiting":      waiting,
 	"lists":        lists,
 	"drain":        drain,
+	"reruns":       reruns,
+	"deletions":    deletions,
+	"expiry":       expiry,
+	"retention":    retention,
 }
 
 func order(p *player) {

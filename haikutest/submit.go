@@ -55,14 +55,14 @@ func (q *queue) addAll(specs []task.Spec) []task.Receipt {
 			return refuse(i, err)
 		}
 		hash := spec.ContentHash()
-		old := q.tasks[spec.ID]
+		_, oldHash, old := q.fate(spec.ID)
 		switch {
 		case fresh[spec.ID] != nil:
 			return refuse(i, fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, spec.ID))
-		case old != nil && old.Hash == hash:
+		case old && oldHash == hash:
 			receipts[i].Duplicate = true
 			continue
-		case old != nil:
+		case old:
 			return refuse(i, fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID))
 		}
 		q.seq++
@@ -97,12 +97,12 @@ func (q *queue) resolveAll(t *task.Task, fresh map[task.ID]*task.Task) error {
 		if fresh[id] != nil {
 			continue // it tells its children itself
 		}
-		parent := q.tasks[id]
-		if parent == nil {
+		status, _, known := q.fate(id)
+		if !known {
 			return fmt.Errorf("%w: task %s depends on %s", task.ErrUnknownDependency, t.ID, id)
 		}
-		if parent.Status.IsTerminal() {
-			resolve(t, parent.Status, q.now)
+		if status.IsTerminal() {
+			q.resolve(t, id)
 		}
 	}
 	return nil

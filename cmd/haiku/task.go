@@ -260,12 +260,12 @@ func joinIDs(ids []task.ID) string {
 	return strings.Join(texts, ", ")
 }
 
-// moment shows a time in this machine's zone.
+// moment shows a time in this machine's zone, which it names, in the form that flags take.
 func moment(t time.Time) string {
 	if t.IsZero() {
 		return "-"
 	}
-	return t.Local().Format("2006-01-02 15:04:05")
+	return t.Local().Format(time.RFC3339)
 }
 
 func parseIDs(args []string) ([]task.ID, error) {
