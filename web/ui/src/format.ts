@@ -68,8 +68,11 @@ export function ago(at: string | undefined | null, now: number): string {
   const s = (now - Date.parse(at)) / 1000;
   if (Number.isNaN(s)) return "–";
   if (Math.abs(s) < 1) return "now";
-  return s > 0 ? `${seconds(Math.floor(s))} ago` : `in ${seconds(Math.ceil(-s))}`;
+  return s > 0 ? `${age(Math.floor(s))} ago` : `in ${age(Math.ceil(-s))}`;
 }
+
+// Whole seconds, so that a column of ages does not flicker.
+const age = (s: number) => (s < 60 ? `${s} s` : s < 600 ? `${Math.floor(s / 60)} min ${s % 60} s` : s < 3600 ? `${Math.floor(s / 60)} min` : seconds(s));
 
 /** What is between two moments. */
 export function between(from: string | undefined | null, to: string | undefined | null): string {

@@ -2,7 +2,7 @@
 import type { ComponentChildren } from "preact";
 import { may, type Problem } from "./api";
 import { clock } from "./live";
-import { ago, moment } from "./format";
+import { ago, count, moment, type Whole } from "./format";
 import { visible } from "./text";
 
 export function Page({ title, sub, actions, children }: {
@@ -78,6 +78,12 @@ export const statusWord = (s: string) => words[s] ?? s;
 /** A status as a dot and a word; the dot's form differs too. */
 export function Badge({ status }: { status: string }) {
   return <span class={`badge s-${status.replace(/[^a-z_]/g, "")}`}>{statusWord(status)}</span>;
+}
+
+/** A count in a table; none is pale, so that the others stand out. */
+export function Num({ n, bad, class: more = "" }: { n: Whole | undefined | null; bad?: boolean; class?: string }) {
+  const zero = n === 0 || n === undefined || n === null;
+  return <td class={`num ${zero ? "zero" : bad ? "bad" : ""} ${more}`}>{count(n)}</td>;
 }
 
 export function Empty({ title, children }: { title: string; children?: ComponentChildren }) {

@@ -220,7 +220,9 @@ const colours = ["c-ok", "c-run", "c-wait", "c-lat", "c-warn"];
 
 /** Who led when, as a bar and as a list. */
 function Leaders({ c, now }: { c: Cluster; now: number }) {
-  const list = c.leader_changes.slice(-60);
+  // What a node was called may not have been known yet when it became the leader; then its address stands for it.
+  const nameOf = (leader: string) => c.nodes.find((n) => n.address === leader)?.name || leader;
+  const list = c.leader_changes.slice(-60).map((l) => ({ ...l, leader: nameOf(l.leader) }));
   if (list.length === 0) return <Empty title="No change of leader yet" />;
   const names = [...new Set(list.map((l) => l.leader).filter(Boolean))];
   const colour = (name: string) => (name ? colours[names.indexOf(name) % colours.length]! : "c-bad");

@@ -5,7 +5,7 @@ import { bytes, count } from "../format";
 import { useKeys } from "../keys";
 import { useLoad } from "../load";
 import type { QueueState } from "../model";
-import { Action, Age, Card, Empty, Facts, Page, Scroll, Waiting } from "../parts";
+import { Action, Age, Card, Empty, Facts, Num, Page, Scroll, Waiting } from "../parts";
 import { href } from "../route";
 import { filterWord, type Words } from "../filter";
 import { plain, Text, visible } from "../text";
@@ -107,13 +107,13 @@ export function QueuePage({ name }: { name: string }) {
                         </span>
                       )}
                     </td>
-                    <td class="num">{count(t.counts.ready)}</td>
-                    <td class="num hide-narrow">{count(t.counts.scheduled)}</td>
-                    <td class="num hide-narrow">{count(t.counts.blocked)}</td>
-                    <td class="num">{count(t.counts.in_progress)}</td>
-                    <td class="num hide-narrow">{count(t.counts.failed)}</td>
-                    <td class={t.counts.dead_letter ? "num bad" : "num"}>{count(t.counts.dead_letter)}</td>
-                    <td class="num hide-narrow">{count(t.counts.completed)}</td>
+                    <Num n={t.counts.ready} />
+                    <Num n={t.counts.scheduled} class="hide-narrow" />
+                    <Num n={t.counts.blocked} class="hide-narrow" />
+                    <Num n={t.counts.in_progress} />
+                    <Num n={t.counts.failed} class="hide-narrow" />
+                    <Num n={t.counts.dead_letter} bad />
+                    <Num n={t.counts.completed} class="hide-narrow" />
                     <td class="hide-narrow">{limitsOf(t)}</td>
                     <td class="hide-narrow">
                       <Age at={t.next_since} />

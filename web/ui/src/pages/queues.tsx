@@ -4,7 +4,7 @@ import { ask } from "../dialog";
 import { bytes, count } from "../format";
 import { useLoad } from "../load";
 import type { QueueState } from "../model";
-import { Action, Card, Empty, Page, Scroll, Waiting } from "../parts";
+import { Action, Card, Empty, Num, Page, Scroll, Waiting } from "../parts";
 import { href } from "../route";
 import { plain, Text } from "../text";
 import { useRows } from "../rows";
@@ -78,13 +78,13 @@ export function QueueTable({ queues, brief, onChange }: { queues: QueueState[]; 
                   </span>
                 )}
               </td>
-              <td class="num">{count(q.counts.ready)}</td>
-              <td class="num hide-narrow">{count(q.counts.scheduled)}</td>
-              {!brief && <td class="num hide-narrow">{count(q.counts.blocked)}</td>}
-              <td class="num">{count(q.counts.in_progress)}</td>
-              <td class="num hide-narrow">{count(q.counts.failed)}</td>
-              <td class={q.counts.dead_letter ? "num bad" : "num"}>{count(q.counts.dead_letter)}</td>
-              {!brief && <td class="num hide-narrow">{count(q.counts.completed)}</td>}
+              <Num n={q.counts.ready} />
+              <Num n={q.counts.scheduled} class="hide-narrow" />
+              {!brief && <Num n={q.counts.blocked} class="hide-narrow" />}
+              <Num n={q.counts.in_progress} />
+              <Num n={q.counts.failed} class="hide-narrow" />
+              <Num n={q.counts.dead_letter} bad />
+              {!brief && <Num n={q.counts.completed} class="hide-narrow" />}
               {!brief && <td class="num hide-narrow">{bytes(q.waiting_bytes)}</td>}
               {!brief && (
                 <td class="row-actions">

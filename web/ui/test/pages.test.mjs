@@ -1,0 +1,167 @@
+// Every page with data: it loads, it is live, it can be used by keyboard, it fits, and axe finds nothing serious.
+import assert from "node:assert/strict";
+import { readFile } from "node:fs/promises";
+import { createRequire } from "node:module";
+import { after, before, test } from "node:test";
+import { openPage, startBrowser } from "./browser.mjs";
+import { Cluster, until } from "./cluster.mjs";
+import { seed } from "./seed.mjs";
+
+let c, browser, page, ids;
+
+before(async () => {
+  c = await Cluster.start();
+  ids = await seed(c);
+  browser = await startBrowser();
+  page = await openPage(browser.context, c.nodes[1].url); // of a follower or the leader: it must not matter
+});
+
+after(async () => {
+  await browser?.close();
+  await c?.stop();
+});
+
+// Each page: where it is, and what of the data has to stand on it.
+const pages = () => [
+  ["overview", "#/overview", ["Completed", "Dead", "media"]],
+  ["queues", "#/queues", ["reports", "paused", "mail"]],
+  ["queue", "#/queue/media", ["transcode", "50/1s", "send_email"]],
+  ["tasks", "#/tasks", ["bounce", "dead letter"]],
+  ["tasks by filter", "#/tasks?filter=" + encodeURIComponent('type:bounce error:"mailbox"'), ["550 mailbox unavailable"]],
+  ["task", `#/task/${ids.dead}`, ["bounce", "Attempt 1", "Dead letter", "retries exhausted"]],
+  ["task that completed", `#/task/${ids.completed}`, ["customer-", "completed", "Result"]],
+  ["task with a graph", `#/task/${ids.graph}`, ["publish", "traceparent", "Depends on 1", "fetch"]],
+  ["dead letters", "#/dead", ["connection refused", "550 mailbox unavailable", "14 tasks in 3 groups"]],
+  ["schedules", "#/schedules", ["nightly-report", "Europe/Berlin", "@every 1h"]],
+  ["workers", "#/workers", ["transcode"]],
+  ["operations", "#/operations", ["None runs"]],
+  ["cluster", "#/cluster", ["n1", "n2", "n3", "leader", "3 of 3"]],
+  ["settings", "#/settings", ["Theme", "bounce", "720h"]],
+];
+
+test("each page loads with its data", async () => {
+  for (const [name, hash, words] of pages()) {
+    await page.visit(hash);
+    for (const word of words) {
+      await page.locator("#main").getByText(word).first().waitFor().catch((e) => assert.fail(`${name}: no "${word}": ${e.message}`));
+    }
+  }
+  assert.deepEqual(page.faults, []);
+});
+
+test("axe finds nothing serious on any page, in light and dark", async () => {
+  const axe = await readFile(createRequire(import.meta.url).resolve("axe-core/axe.min.js"), "utf8");
+  for (const scheme of ["light", "dark"]) {
+    await page.emulateMedia({ colorScheme: scheme });
+    for (const [name, hash, words] of pages()) {
+      await page.visit(hash);
+      await page.locator("#main").getByText(words[0]).first().waitFor();
+      await page.evaluate(axe);
+      const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
+      const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
+      assert.deepEqual(
+        serious.map((v) => `${name}, ${scheme}: ${v.id}: ${v.nodes.map((n) => n.html + " " + n.failureSummary).slice(0, 3).join("\n")}`), [],
+      );
+    }
+  }
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("no page is wider than 360 pixels", async () => {
+  await page.setViewportSize({ width: 360, height: 740 });
+  for (const [name, hash, words] of pages()) {
+    await page.visit(hash);
+    await page.locator("#main").getByText(words[0]).first().waitFor();
+    const width = await page.evaluate(() => document.documentElement.scrollWidth);
+    assert.ok(width <= 360, `${name} is ${width} pixels wide`);
+  }
+  await page.visit("#/overview");
+  await page.getByRole("button", { name: "Menu" }).click();
+  await page.getByRole("navigation").getByText("Workers").click();
+  await page.getByRole("heading", { name: "Workers" }).waitFor();
+  await page.setViewportSize({ width: 1280, height: 860 });
+});
+
+test("live updates arrive, and stop while paused", async () => {
+  await page.visit("#/overview");
+  const live = page.getByRole("button", { name: /^Live/ });
+  await live.waitFor();
+  const ready = () => page.locator(".tile", { hasText: "Waiting" }).locator(".tile-value").textContent();
+  const before = Number(await ready());
+  const id = await c.submit({ task_type: "fresh" });
+  await until("the new task counts", async () => Number(await ready()) === before + 1);
+  await page.getByRole("link", { name: id.slice(-12) }).waitFor(); // among the changes
+  await live.click();
+  await page.getByRole("button", { name: "Paused" }).waitFor();
+  await c.submit({ task_type: "fresh" });
+  await page.waitForTimeout(2500); // longer than the stream needs to tell
+  assert.equal(Number(await ready()), before + 1);
+  await page.keyboard.press("p");
+  await until("it goes on", async () => Number(await ready()) === before + 2);
+
+  // A list and a task follow, too.
+  await page.visit(`#/tasks?filter=type:fresh`);
+  await page.getByRole("row").nth(2).waitFor();
+  const third = await c.submit({ task_type: "fresh" });
+  await page.getByRole("link", { name: third.slice(-12) }).waitFor();
+  await page.visit(`#/task/${third}`);
+  await c.call("POST", `/v1/tasks/${third}/cancel`);
+  await page.locator("#main").getByText("Cancelled").waitFor();
+});
+
+test("the charts draw what the node keeps", async () => {
+  await page.visit("#/overview");
+  await until("charts are drawn", async () => (await page.locator(".chart canvas").count()) === 5);
+  await until("the history reaches back", async () => page.evaluate(() => [...document.querySelectorAll(".chart [role=img]")].some((e) => /completed \d/.test(e.ariaLabel))));
+  await page.getByRole("button", { name: "24 hours" }).click();
+  await page.getByRole("button", { name: "24 hours", pressed: true }).waitFor();
+});
+
+test("a keyboard is enough", async () => {
+  await page.visit("#/overview");
+  for (const [keys, heading] of [["gq", "Queues"], ["gt", "Tasks"], ["gd", "Dead letters"], ["gs", "Schedules"], ["gw", "Workers"], ["gp", "Operations"], ["gc", "Cluster"], ["g,", "Settings"], ["go", "Overview"]]) {
+    for (const key of keys) await page.keyboard.press(key);
+    await page.getByRole("heading", { name: heading, level: 1 }).waitFor();
+  }
+  await page.keyboard.press("?");
+  await page.getByRole("dialog").getByText("Submit a task").waitFor();
+  await page.keyboard.press("Escape");
+  await page.getByRole("dialog").waitFor({ state: "detached" });
+
+  await page.keyboard.press("/");
+  await until("the filter has the focus", () => page.evaluate(() => document.activeElement?.type === "search"));
+  await page.keyboard.type("type:bounce");
+  await page.keyboard.press("Enter");
+  await page.getByText("dead letter").first().waitFor();
+  await page.keyboard.press("Escape"); // out of the field
+  await page.keyboard.press("j");
+  await page.keyboard.press("o");
+  await page.getByRole("heading", { name: "bounce" }).waitFor();
+});
+
+test("a filter that is wrong is answered with what is allowed", async () => {
+  await page.visit("#/tasks");
+  await page.getByRole("searchbox").fill("nonsense");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText(/is not key:value; keys are queue:/).waitFor();
+  await page.getByRole("searchbox").fill(ids.completed);
+  await page.keyboard.press("Enter");
+  await page.locator("#main").getByText(ids.completed).first().waitFor();
+});
+
+test("a theme stays, and the system's is followed", async () => {
+  await page.emulateMedia({ colorScheme: "dark" });
+  await page.visit("#/settings");
+  const theme = () => page.evaluate(() => document.documentElement.dataset.theme);
+  assert.equal(await theme(), "dark");
+  await page.getByRole("group", { name: "Theme" }).getByRole("button", { name: "Light" }).click();
+  assert.equal(await theme(), "light");
+  await page.reload();
+  await page.getByRole("heading", { name: "Settings" }).waitFor();
+  assert.equal(await theme(), "light");
+  await page.getByRole("group", { name: "Theme" }).getByRole("button", { name: "System" }).click();
+  assert.equal(await theme(), "dark");
+  await page.emulateMedia({ colorScheme: "light" });
+});
+
+test("nothing ran, was refused or was asked of others", () => assert.deepEqual(page.faults, []));
