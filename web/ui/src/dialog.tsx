@@ -59,6 +59,7 @@ export function show(title: string, body: ComponentChildren, wide = false): void
 }
 
 export const closeDialog = () => shown.value?.close();
+addEventListener("hashchange", closeDialog);
 
 export interface Question {
   title: string;
@@ -97,6 +98,11 @@ function Asking({ q }: { q: Question }) {
       },
     );
   }, []);
+  // A button cannot have the focus while it waits for the count.
+  const button = useRef<HTMLButtonElement>(null);
+  useEffect(() => {
+    if (state === "ready" && q.preview && !q.input) button.current?.focus();
+  }, [state]);
   const run = async () => {
     if (state !== "ready") return;
     setState("running");
@@ -150,7 +156,7 @@ function Asking({ q }: { q: Question }) {
         <button type="button" onClick={closeDialog}>
           Back
         </button>
-        <button type="submit" class={q.danger ? "danger solid" : "primary"} disabled={state !== "ready"} autofocus={!q.input}>
+        <button ref={button} type="submit" class={q.danger ? "danger solid" : "primary"} disabled={state !== "ready"} autofocus={!q.input}>
           {state === "running" ? "Working…" : q.button}
         </button>
       </div>

@@ -87,7 +87,7 @@ export function Graph({ task }: { task: Task }) {
           const phase = n.task?.phase ?? "deleted";
           const name = n.task ? plain(n.task.task_type, 20) : "not kept";
           return (
-            <a key={n.id} href={href(["task", n.id])} class={n.id === task.id ? "self" : undefined} aria-label={`${name}, ${statusWord(phase)}, ${n.id}`}>
+            <a key={n.id} href={href(["task", n.id])} class={n.id === task.id ? "self" : undefined}>
               <rect x={x} y={y} width={width} height={height} rx="6" />
               <g class={colour[phase] ?? "c-off"}>
                 <circle cx={x + 14} cy={y + height / 2} r="4.5" />

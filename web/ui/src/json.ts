@@ -1,12 +1,13 @@
 // JSON whose numbers are exact: an integer that a double cannot hold stays text.
 
-// A string, or a run of digits that may be such an integer. Strings come first, so digits inside of them are skipped.
-const stringOrLongInteger = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d{16,}(?![\d.eE])/g;
+// A string or a number. Strings come first, so digits inside of them are skipped.
+const stringOrNumber = /"[^"\\]*(?:\\.[^"\\]*)*"|-?\d+(?:\.\d+)?(?:[eE][+-]?\d+)?/g;
+const integer = /^-?\d+$/;
 
 /** Parses JSON; integers beyond 2^53 become strings of their digits. */
 export function parseExact(text: string): unknown {
   return JSON.parse(
-    text.replace(stringOrLongInteger, (m) => (m[0] === '"' || Number.isSafeInteger(Number(m)) ? m : `"${m}"`)),
+    text.replace(stringOrNumber, (m) => (m.length > 15 && integer.test(m) && !Number.isSafeInteger(Number(m)) ? `"${m}"` : m)),
   );
 }
 

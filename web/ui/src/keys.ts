@@ -1,6 +1,6 @@
 // Keys: those of every page, those of the page that is shown, and the list of both for the help.
 import { signal } from "@preact/signals";
-import { useEffect } from "preact/hooks";
+import { useEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string; // as KeyboardEvent.key gives it; "g q" for one after the other
@@ -19,14 +19,18 @@ export function register(...keys: Key[]): void {
   everywhere.push(...keys);
 }
 
-/** The keys of a page, while it is shown. */
-export function useKeys(keys: Key[], deps: unknown[]): void {
+/** The keys of a page, while it is shown. A key does what the last rendering said, also before its effects have run. */
+export function useKeys(keys: Key[]): void {
+  const latest = useRef(keys);
+  latest.current = keys;
+  const names = keys.map((k) => k.key + k.what).join();
   useEffect(() => {
-    ofPage.value = [...ofPage.peek(), ...keys];
+    const own = keys.map((k) => ({ ...k, run: () => latest.current.find((l) => l.key === k.key)?.run() }));
+    ofPage.value = [...ofPage.peek(), ...own];
     return () => {
-      ofPage.value = ofPage.peek().filter((k) => !keys.includes(k));
+      ofPage.value = ofPage.peek().filter((k) => !own.includes(k));
     };
-  }, deps);
+  }, [names]);
 }
 
 function typing(target: EventTarget | null): boolean {

@@ -64,10 +64,11 @@ function open(topics: string): void {
   s.addEventListener("overview", (e) => (overview.value = parseExact(e.data) as Overview));
   s.addEventListener("cluster", (e) => (cluster.value = parseExact(e.data) as Cluster));
   s.addEventListener("operations", (e) => {
-    const body = parseExact(e.data) as Operation[] | { operations: Operation[] };
-    operations.value = Array.isArray(body) ? body : body.operations;
+    operations.value = (parseExact(e.data) as { operations: Operation[] }).operations;
   });
   s.addEventListener("task", (e) => changed(parseExact(e.data) as TaskChange));
+  // The token is not good any more.
+  s.addEventListener("end", () => void openSession());
   s.addEventListener("skipped", () => changed(null));
   s.addEventListener("reset", () => changed(null));
 }

@@ -129,7 +129,14 @@ export interface DeadGroup {
   queue: string;
   count: number;
   sample_id: string;
+  sample_error: string;
   last_at: string;
+}
+
+export interface DeadGroups {
+  groups: DeadGroup[];
+  examined: number;
+  complete: boolean;
 }
 
 export interface Operation {

@@ -26,7 +26,6 @@ export function useRows(links: string[], enabled = true): { at: number; set: (n:
           },
         ]
       : [],
-    [enabled, count, target],
   );
   return { at, set };
 }

@@ -71,7 +71,7 @@ test("cancel by click, with a preview", async () => {
   await dialog().getByText("1 task of 1 would be changed.").waitFor();
   assert.equal(await status(id), "pending");
   await dialog().getByRole("button", { name: "Cancel", exact: true }).click();
-  await page.locator("#main").getByText("Cancelled").first().waitFor();
+  await page.says("Cancelled").waitFor();
   assert.equal(await status(id), "cancelled");
 });
 
@@ -107,7 +107,7 @@ test("redrive by click and by keyboard, purge, with counts before", async () => 
   await row.getByRole("button", { name: "Redrive" }).click();
   await dialog().getByText("3 tasks would be changed.").waitFor();
   assert.equal(await status(first[0]), "dead_letter");
-  await dialog().getByRole("button", { name: "Redrive" }).or(dialog().getByRole("button", { name: "Run again" })).click();
+  await dialog().getByRole("button", { name: "Redrive" }).click();
   for (const id of first) await c.reaches(id, "pending");
   await page.getByRole("link", { name: "Show it" }).click();
   await page.getByRole("row", { name: /type:redrive-me/ }).getByText("done").waitFor();
@@ -125,7 +125,7 @@ test("redrive by click and by keyboard, purge, with counts before", async () => 
   await page.visit("#/dead");
   await page.getByRole("row", { name: /purge-me/ }).getByRole("button", { name: "Purge" }).click();
   await dialog().getByText("2 tasks would be changed.").waitFor();
-  await dialog().getByRole("button", { name: "Delete" }).click();
+  await dialog().getByRole("button", { name: "Purge" }).click();
   await until("they are gone", async () => (await c.call("GET", `/v1/tasks?type=purge-me`)).tasks.length === 0);
   assert.ok(third);
 });
@@ -149,7 +149,7 @@ test("pause with a reason and resume, by click and by keyboard", async () => {
   await page.getByRole("button", { name: "Pause" }).first().click();
   await dialog().getByLabel("Reason").fill("the mail server is down");
   await dialog().getByRole("button", { name: "Pause" }).click();
-  await page.locator("#main").getByText("the mail server is down").waitFor();
+  await page.says("the mail server is down").waitFor();
   assert.equal((await queue("pausing")).paused, true);
   assert.equal((await queue("pausing")).reason, "the mail server is down");
 
@@ -172,7 +172,7 @@ test("limits of a queue are set, and not over those of someone else", async () =
   await dialog().getByLabel("Tasks that run at once").fill("7");
   await dialog().getByLabel("Rate").fill("20/1s");
   await dialog().getByRole("button", { name: "Save" }).click();
-  await page.locator("#main").getByText("20/1s").waitFor();
+  await page.says("20/1s").waitFor();
   assert.equal((await queue("limited")).concurrency, 7);
 
   await page.getByRole("button", { name: "Limits and settings" }).click();

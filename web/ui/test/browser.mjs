@@ -42,8 +42,10 @@ export async function openPage(context, base) {
     if (!url.startsWith(base) && !/^(data|blob|about):/.test(url)) page.faults.push(`request to ${url}`);
   });
   page.visit = async (hash) => {
+    await page.goto("about:blank"); // nothing of the page before is left
     await page.goto(`${base}/${hash}`);
     await page.locator("h1").first().waitFor();
   };
+  page.says = (text) => page.locator("#main").getByText(text).filter({ visible: true }).first();
   return page;
 }

@@ -1,6 +1,6 @@
 // A cluster of real haikud processes with HTTP, for the browser tests and the screenshots.
 import { execFile, spawn } from "node:child_process";
-import { createWriteStream } from "node:fs";
+import { createWriteStream, readFileSync } from "node:fs";
 import { mkdtemp, rm } from "node:fs/promises";
 import { createServer } from "node:net";
 import { tmpdir } from "node:os";
@@ -8,17 +8,18 @@ import { join } from "node:path";
 import { fileURLToPath } from "node:url";
 import { promisify } from "node:util";
 
-const bin = process.env.HAIKU_BIN ?? fileURLToPath(new URL("../../../bin", import.meta.url));
+const bin = process.env.UI_TEST_BIN ?? fileURLToPath(new URL("../../../bin", import.meta.url));
 const run = promisify(execFile);
 
 /** Long enough for a slow machine: nothing is measured by it. */
-export const patience = 90_000;
+export const patience = Number(process.env.UI_TEST_PATIENCE ?? 90_000);
 
 /** Waits for a condition; what it returned is the result. */
-export async function until(what, condition, limit = patience) {
+export async function until(what, condition, limit = patience, check = () => {}) {
   const end = Date.now() + limit;
   let last;
   for (;;) {
+    check();
     try {
       const found = await condition();
       if (found) return found;
@@ -42,6 +43,9 @@ async function freePorts(count) {
   return ports;
 }
 
+// What is set for haiku where the tests run is not meant for them.
+const clean = Object.fromEntries(Object.entries(process.env).filter(([name]) => !name.startsWith("HAIKU_")));
+
 // Children end with this process, however it ends.
 const children = new Set();
 process.on("exit", () => children.forEach((c) => c.kill("SIGKILL")));
@@ -49,7 +53,7 @@ process.on("exit", () => children.forEach((c) => c.kill("SIGKILL")));
 function start(log, name, program, args, env = {}) {
   const child = spawn("setpriv", ["--pdeathsig", "KILL", program, ...args], {
     stdio: ["ignore", "pipe", "pipe"],
-    env: { ...process.env, ...env },
+    env: { ...clean, ...env },
   });
   const out = createWriteStream(join(log, `${name}.log`), { flags: "a" });
   child.stdout.pipe(out);
@@ -82,7 +86,7 @@ export class Cluster {
             ...(i === 0 ? ["--bootstrap"] : ["--join", c.nodes[0].address])],
         });
         c.restart(i);
-        await until(`${name} serves`, () => c.cluster(i));
+        await until(`${name} serves`, () => c.cluster(i), patience, () => c.alive(i));
       }
       await until("all nodes vote", async () => (await c.cluster(0)).nodes.filter((n) => n.voter && n.reachable).length === count);
       return c;
@@ -95,6 +99,13 @@ export class Cluster {
   restart(i) {
     const n = this.nodes[i];
     n.child = start(this.dir, n.name, join(bin, "haikud"), n.args);
+  }
+
+  /** Throws with the end of the log if a node has ended. */
+  alive(i) {
+    const n = this.nodes[i];
+    if (n.child.exitCode === null && n.child.signalCode === null) return;
+    throw new Error(`${n.name} has ended: ${readFileSync(join(this.dir, `${n.name}.log`), "utf8").slice(-2000)}`);
   }
 
   async kill(i) {
@@ -153,7 +164,7 @@ export class Cluster {
   }
 
   env() {
-    return { ...process.env, HAIKU_ADDR: this.nodes.map((n) => n.address).join(","), ...(this.token ? { HAIKU_TOKEN: this.token } : {}) };
+    return { ...clean, HAIKU_ADDR: this.nodes.map((n) => n.address).join(","), ...(this.token ? { HAIKU_TOKEN: this.token } : {}) };
   }
 
   /** Starts a worker that runs a command for each task. */
@@ -173,7 +184,7 @@ export class Cluster {
       child.kill("SIGKILL");
       await child.ended;
     }
-    if (process.env.HAIKU_KEEP) console.error(`kept: ${this.dir}`);
+    if (process.env.UI_TEST_KEEP) console.error(`kept: ${this.dir}`);
     else await rm(this.dir, { recursive: true, force: true });
   }
 }

@@ -41,7 +41,7 @@ test("the page survives the kill of the leader, and of two nodes", async () => {
   await stale.getByText(c.nodes[other].name).waitFor();
   for (const [hash, word] of [["#/queues", "kept"], ["#/tasks", "kept"], [`#/task/${id}`, "kept"], ["#/cluster", "1 of 3"]]) {
     await page.visit(hash);
-    await page.locator("#main").getByText(word).first().waitFor();
+    await page.says(word).waitFor();
     await stale.waitFor();
   }
   await page.visit(`#/task/${id}`);
@@ -66,7 +66,7 @@ test("the page survives the death of its own node", async () => {
   await page.getByText("kept").first().waitFor();
   await c.kill(0);
   await page.getByText("The node that served this page cannot be reached.").waitFor();
-  await page.locator("#main").getByText("kept").first().waitFor();
+  await page.says("kept").waitFor();
   c.restart(0);
   await page.getByText("The node that served this page cannot be reached.").waitFor({ state: "detached" });
   await page.getByRole("button", { name: /^Live/ }).waitFor();

@@ -43,7 +43,7 @@ test("each page loads with its data", async () => {
   for (const [name, hash, words] of pages()) {
     await page.visit(hash);
     for (const word of words) {
-      await page.locator("#main").getByText(word).first().waitFor().catch((e) => assert.fail(`${name}: no "${word}": ${e.message}`));
+      await page.says(word).waitFor().catch((e) => assert.fail(`${name}: no "${word}": ${e.message}`));
     }
   }
   assert.deepEqual(page.faults, []);
@@ -55,7 +55,7 @@ test("axe finds nothing serious on any page, in light and dark", async () => {
     await page.emulateMedia({ colorScheme: scheme });
     for (const [name, hash, words] of pages()) {
       await page.visit(hash);
-      await page.locator("#main").getByText(words[0]).first().waitFor();
+      await page.says(words[0]).waitFor();
       await page.evaluate(axe);
       const { violations } = await page.evaluate(() => window.axe.run(document, { resultTypes: ["violations"] }));
       const serious = violations.filter((v) => v.impact === "serious" || v.impact === "critical");
@@ -71,7 +71,7 @@ test("no page is wider than 360 pixels", async () => {
   await page.setViewportSize({ width: 360, height: 740 });
   for (const [name, hash, words] of pages()) {
     await page.visit(hash);
-    await page.locator("#main").getByText(words[0]).first().waitFor();
+    await until(`${name} is loaded`, async () => (await page.locator("#main :is(table, .tile, .empty, .card)").count()) > 0);
     const width = await page.evaluate(() => document.documentElement.scrollWidth);
     assert.ok(width <= 360, `${name} is ${width} pixels wide`);
   }
@@ -106,7 +106,7 @@ test("live updates arrive, and stop while paused", async () => {
   await page.getByRole("link", { name: third.slice(-12) }).waitFor();
   await page.visit(`#/task/${third}`);
   await c.call("POST", `/v1/tasks/${third}/cancel`);
-  await page.locator("#main").getByText("Cancelled").waitFor();
+  await page.locator(".timeline").getByText("Cancelled").waitFor();
 });
 
 test("the charts draw what the node keeps", async () => {
@@ -132,7 +132,7 @@ test("a keyboard is enough", async () => {
   await until("the filter has the focus", () => page.evaluate(() => document.activeElement?.type === "search"));
   await page.keyboard.type("type:bounce");
   await page.keyboard.press("Enter");
-  await page.getByText("dead letter").first().waitFor();
+  await page.says("dead letter").waitFor();
   await page.keyboard.press("Escape"); // out of the field
   await page.keyboard.press("j");
   await page.keyboard.press("o");
@@ -146,7 +146,7 @@ test("a filter that is wrong is answered with what is allowed", async () => {
   await page.getByRole("alert").getByText(/is not key:value; keys are queue:/).waitFor();
   await page.getByRole("searchbox").fill(ids.completed);
   await page.keyboard.press("Enter");
-  await page.locator("#main").getByText(ids.completed).first().waitFor();
+  await page.says(ids.completed).waitFor();
 });
 
 test("a theme stays, and the system's is followed", async () => {

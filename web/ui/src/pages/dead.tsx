@@ -3,34 +3,34 @@ import { count, plural } from "../format";
 import { filterWord } from "../filter";
 import { useKeys } from "../keys";
 import { useLoad } from "../load";
-import type { DeadGroup } from "../model";
+import type { DeadGroup, DeadGroups } from "../model";
 import { Action, Age, Card, Empty, Page, Scroll, Waiting } from "../parts";
 import { go, href } from "../route";
 import { useRows } from "../rows";
 import { Text } from "../text";
-import { listOf } from "./queues";
 import { operate } from "./tasks";
 
-// What a filter's word takes at most, in bytes.
-const maxErrorText = 1024;
-
-/** The filter that selects the tasks of a group. */
+/**
+ * The filter that selects the tasks of a group, and maybe some more: numbers stand as # in the error of a group, so the
+ * longest text between them is what all its errors have in common.
+ */
 export function filterOf(g: DeadGroup): string {
-  let error = g.error;
-  while (new TextEncoder().encode(error).length > maxErrorText) error = error.slice(0, Math.floor(error.length * 0.9));
+  const error = g.error.includes("#")
+    ? g.error.split("#").reduce((a, b) => (b.trim().length > a.length ? b.trim() : a), "")
+    : g.sample_error;
   return filterWord({ status: "dead_letter", queue: g.queue, type: g.type, error });
 }
 
 export function DeadPage() {
-  const loaded = useLoad<unknown>("v1/dead-letters/groups", "slow");
+  const loaded = useLoad<DeadGroups>("v1/dead-letters/groups", "slow");
   const [search, setSearch] = useState("");
-  const all = loaded.data.value ? listOf<DeadGroup>(loaded.data.value, "groups") : [];
+  const all = loaded.data.value?.groups ?? [];
   const text = search.toLowerCase();
   const groups = all.filter((g) => [g.error, g.type, g.queue, g.reason].some((v) => v.toLowerCase().includes(text)));
   const rows = useRows(groups.map((g) => href(["tasks"], { filter: filterOf(g) })));
   const current = groups[rows.at];
-  const redrive = (g: DeadGroup) => operate("retry", filterOf(g), "Redrive", loaded.reload);
-  const purge = (g: DeadGroup) => operate("delete", filterOf(g), "Purge", loaded.reload);
+  const redrive = (g: DeadGroup) => operate("retry", filterOf(g), { title: "Redrive", expected: g.count, after: loaded.reload });
+  const purge = (g: DeadGroup) => operate("delete", filterOf(g), { title: "Purge", expected: g.count, after: loaded.reload });
   useKeys(
     current
       ? [
@@ -38,20 +38,19 @@ export function DeadPage() {
           { key: "d", what: "Purge the group", run: () => purge(current) },
         ]
       : [],
-    [current],
   );
   if (!loaded.data.value) return <Waiting error={loaded.error.value} what="dead letters" />;
   const total = all.reduce((n, g) => n + g.count, 0);
   return (
     <Page
       title="Dead letters"
-      sub={total ? `${plural(total, "task")} in ${plural(all.length, "group")}` : undefined}
+      sub={total ? `${plural(total, "task")} in ${plural(all.length, "group")}${loaded.data.value.complete ? "" : `: only the oldest ${count(loaded.data.value.examined)} were looked at`}` : undefined}
       actions={
         <>
-          <Action need="operator" disabled={!total} onClick={() => operate("retry", "status:dead_letter", "Redrive all", loaded.reload)}>
+          <Action need="operator" disabled={!total} onClick={() => operate("retry", "status:dead_letter", { title: "Redrive all", after: loaded.reload })}>
             Redrive all
           </Action>
-          <Action need="operator" kind="danger" disabled={!total} onClick={() => operate("delete", "status:dead_letter", "Purge all", loaded.reload)}>
+          <Action need="operator" kind="danger" disabled={!total} onClick={() => operate("delete", "status:dead_letter", { title: "Purge all", after: loaded.reload })}>
             Purge all
           </Action>
         </>
@@ -93,7 +92,7 @@ export function DeadPage() {
                       <a href={href(["tasks"], { filter: filterOf(g) })}>{count(g.count)}</a>
                     </td>
                     <td class="wide">
-                      <span class="clip">{g.error ? <Text v={g.error} max={400} /> : <span class="faint">no error text</span>}</span>
+                      <span class="clip">{g.error ? <Text v={g.sample_error} max={400} /> : <span class="faint">no error text</span>}</span>
                       <span class="tag warn flat">{g.reason.replaceAll("_", " ")}</span>{" "}
                       <a class="mono small-text" href={href(["task", g.sample_id])} onClick={(e) => (e.preventDefault(), go(href(["task", g.sample_id])))}>
                         one of them

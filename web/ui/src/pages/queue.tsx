@@ -18,7 +18,7 @@ interface Detail extends QueueState {
 export function QueuePage({ name }: { name: string }) {
   const loaded = useLoad<Detail>(`v1/queues/${part(name)}`, "slow");
   const q = loaded.data.value;
-  useKeys(q ? [{ key: "s", what: q.paused ? "Resume the queue" : "Pause the queue", run: () => pauseOrResume(q, loaded.reload) }] : [], [q]);
+  useKeys(q ? [{ key: "s", what: q.paused ? "Resume the queue" : "Pause the queue", run: () => pauseOrResume(q, loaded.reload) }] : []);
   if (!q) return <Waiting error={loaded.error.value} what="the queue" />;
   const list = (words: Words) => href(["tasks"], { filter: filterWord({ queue: name, ...words }) });
   const c = q.counts;
@@ -169,7 +169,7 @@ function Settings({ q, etag, reload }: { q: QueueState; etag: string; reload: ()
   const [wrong, setWrong] = useState("");
   const save = async (e: Event) => {
     e.preventDefault();
-    const body: Record<string, unknown> = q.task_type ? { type: q.task_type } : {};
+    const body: Record<string, unknown> = q.task_type ? { task_type: q.task_type } : {};
     for (const [name, , , read] of fields) if (f[name] !== first[name]) body[name] = read(f[name]!.trim());
     // The burst is part of the rate.
     if ("burst" in body && !("rate" in body)) body["rate"] = f["rate"];

@@ -9,14 +9,11 @@ import { href } from "../route";
 import { plain, Text } from "../text";
 import { useRows } from "../rows";
 
-/** Lists come as they are, or inside of an object. */
-export function listOf<T>(body: unknown, name: string): T[] {
-  if (Array.isArray(body)) return body as T[];
-  return ((body as Record<string, unknown> | null)?.[name] as T[] | undefined) ?? [];
-}
+/** The list that an answer has under a name. */
+export const listOf = <T,>(body: unknown, name: string): T[] => ((body as Record<string, T[]> | null)?.[name] ?? []);
 
 export function QueuesPage() {
-  const loaded = useLoad<unknown>("v1/queues", "slow");
+  const loaded = useLoad<unknown>("v1/queues?types=false", "slow");
   const [search, setSearch] = useState("");
   if (!loaded.data.value) return <Waiting error={loaded.error.value} what="queues" />;
   const all = listOf<QueueState>(loaded.data.value, "queues").filter((q) => !q.task_type);
@@ -119,7 +116,7 @@ export function pauseOrResume(q: QueueState, onChange?: () => unknown): void {
   );
   const call = async (verb: string, reason?: string) => {
     await post(`v1/queues/${part(q.queue)}/${verb}`, {
-      ...(q.task_type ? { type: q.task_type } : {}),
+      ...(q.task_type ? { task_type: q.task_type } : {}),
       ...(reason ? { reason } : {}),
     });
     await onChange?.();

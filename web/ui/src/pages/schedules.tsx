@@ -159,8 +159,7 @@ function pause(s: Schedule, path: string, reload: () => unknown): void {
 
 async function coming(s: Schedule): Promise<void> {
   await attempt(async () => {
-    const body = await get<Record<string, unknown>>(`v1/schedules/${part(s.name)}/next?n=10`);
-    const list = Array.isArray(body) ? (body as string[]) : (Object.values(body).find(Array.isArray) as string[] | undefined) ?? [];
+    const { next_fires: list } = await get<{ next_fires: string[] }>(`v1/schedules/${part(s.name)}/next?n=10`);
     show(
       `Coming: ${plain(s.name, 60)}`,
       list.length === 0 ? (

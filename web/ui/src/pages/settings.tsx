@@ -54,7 +54,7 @@ const kept = (v: string | undefined, own: boolean) => v ?? <span class="faint">{
 
 function Retentions() {
   const loaded = useLoad<unknown>("v1/retention", "none");
-  const list = listOf<Retention>(loaded.data.value, "retention");
+  const list = listOf<Retention>(loaded.data.value, "settings");
   return (
     <Card
       title="How long ended tasks are kept"

@@ -36,7 +36,6 @@ export function TaskPage({ id }: { id: string }) {
           { key: "i", what: "Copy its id", run: () => void copy(id, "the id") },
         ]
       : [],
-    [t],
   );
   if (!t) return <Waiting error={loaded.error.value} what="the task" />;
   const gone = loaded.error.value?.status === 404;

@@ -72,7 +72,6 @@ export function TasksPage() {
       { key: "y", what: "Run the chosen tasks again", run: () => act("retry") },
       { key: "d", what: "Delete the chosen tasks", run: () => act("delete") },
     ],
-    [tasks, chosen, current],
   );
   const error = loaded.error.value;
   const wrongFilter = error?.status === 400 || error?.status === 422;
@@ -330,10 +329,11 @@ function changeAll(filter: string, order: string): void {
 }
 
 /** Starts an operation on a filter, after a count of what it would change. */
-export function operate(action: Verb, filter: string, title = saidOf[action].title, after?: () => unknown): void {
-  const order = { action, filter };
+export function operate(action: Verb, filter: string, more: { title?: string; expected?: number; after?: () => unknown } = {}): void {
+  const order = filter.trim() ? { action, filter } : { action, all: true };
+  const { expected, after } = more;
   ask({
-    title,
+    title: more.title ?? saidOf[action].title,
     body: (
       <>
         <p>{saidOf[action].what}</p>
@@ -342,12 +342,18 @@ export function operate(action: Verb, filter: string, title = saidOf[action].tit
         </p>
       </>
     ),
-    button: saidOf[action].title,
+    button: more.title ?? saidOf[action].title,
     danger: action !== "retry",
     preview: async () => {
       const would = await post<Operation>("v1/operations", { ...order, dry_run: true });
       if (would.changed === 0) throw new Problem(0, "", "Nothing to do: no task of the filter has a status that this changes.");
-      return `${plural(would.changed, "task")} would be changed.`;
+      const said = `${plural(would.changed, "task")} would be changed.`;
+      if (expected === undefined || would.changed === expected) return said;
+      return (
+        <>
+          {said} <span class="bad">The group has {count(expected)}: the filter takes all whose error contains that text.</span>
+        </>
+      );
     },
     run: async () => {
       await post<Operation>("v1/operations", order);
