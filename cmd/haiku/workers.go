@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"errors"
 	"io"
 	"strings"
 	"time"
@@ -23,27 +22,6 @@ func (a *app) workerListCommand() *cobra.Command {
 					return err
 				}
 				return a.printWorkers(workers)
-			})
-		},
-	}
-}
-
-func (a *app) workerDrainCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "drain WORKER...", Short: "Have workers finish what they run, claim nothing more and end",
-		Long: "Have workers finish what they run, claim nothing more and end.\n\n" +
-			"WORKER is a worker's name, which means all that have it, or a session from worker list. The leader remembers\n" +
-			"the request; after a change of leader, list the workers and ask those again that are not draining.",
-		Args: cobra.MinimumNArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
-				drained := []member.Worker{}
-				var problems []error
-				for _, name := range args {
-					workers, err := c.DrainWorker(ctx, name)
-					drained, problems = append(drained, workers...), append(problems, err)
-				}
-				return errors.Join(append(problems, a.printWorkers(drained))...)
 			})
 		},
 	}
