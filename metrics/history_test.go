@@ -2,6 +2,7 @@ package metrics
 
 import (
 	"bytes"
+	"encoding/binary"
 	"log/slog"
 	"math"
 	"os"
@@ -186,4 +187,25 @@ func TestUnwritableHistory(t *testing.T) {
 	if r.Close() == nil {
 		t.Error("nothing is said")
 	}
+}
+
+// FuzzHistory: no content of the file does harm.
+func FuzzHistory(f *testing.F) {
+	rings := func() (*ring, *ring) { return newRing(time.Second, 3*time.Second), newRing(time.Minute, 2*time.Minute) }
+	a, b := rings()
+	whole := encodeHistory(a, b)
+	f.Add(whole)
+	f.Add(whole[:len(whole)-4]) // gets its checksum below
+	f.Add([]byte(historyMagic))
+	f.Fuzz(func(t *testing.T, content []byte) {
+		c, d := rings()
+		body := append([]byte{}, content...)
+		for _, whole := range [][]byte{content, binary.BigEndian.AppendUint32(body, checksum(body))} {
+			if decodeHistory(whole, c, d) == nil {
+				c.window(c.last)
+				c.put(c.last+1, sample{})
+				c.window(1 << 62)
+			}
+		}
+	})
 }
