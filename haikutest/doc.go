@@ -9,7 +9,7 @@
 // It speaks the client protocol through the same code as a node, so programs in other languages can use it, too. What a
 // task goes through is decided by rules of its own, which a test compares with a real node's: submits and their
 // repetition, atomic batches, the order of claims, every outcome, retries and snoozes, dependencies and their policies,
-// cancels, timeouts, crashes, expiry, retry, deletion and retention, follow-up tasks, progress, results that are waited for,
+// cancels, timeouts, crashes, unique keys, expiry, retry, deletion and retention, follow-up tasks, progress, results that are waited for,
 // lists and counts.
 //
 // Time. The clock stands still between calls of Advance; only waits of a claim or a query pass in real time. Leases of
@@ -17,7 +17,7 @@
 // gone loses its leases once the clock has passed Grace. Backoff has no jitter.
 //
 // What it refuses or leaves out: everything about clusters, snapshots, schedules, settings of queues and operations gets
-// task.ErrUnknownType; unique keys are stored with the task and have no effect; ids may be of any age, and those of deleted
+// task.ErrUnknownType; ids may be of any age, and those of deleted
 // tasks are known for ever.
 //
 // All methods may be called from many goroutines at once.

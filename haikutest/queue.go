@@ -55,10 +55,13 @@ func (q *queue) put(t *task.Task) {
 		delete(q.leases, t.ID)
 	}
 	q.tasks[t.ID] = t
-	t.DeleteAt = time.Time{}
+	t.UniqueHeld, t.DeleteAt = t.UniqueHeld && t.MayHoldKey(), time.Time{}
 	if t.Status.IsTerminal() {
 		if keep := q.keep(t); keep != task.KeepForever {
 			t.DeleteAt = q.now.Add(keep)
+			if t.UniqueHeld && t.DeleteAt.Before(t.UniqueUntil) {
+				t.DeleteAt = t.UniqueUntil
+			}
 		}
 		q.ended = append(q.ended, t.ID)
 	}

@@ -70,6 +70,9 @@ func (q *queue) revive(t *task.Task) error {
 		}
 		t.WaitingFor = waiting
 	}
+	if holder := q.acquire(t, nil); holder != nil {
+		return fmt.Errorf("%w: task %s", task.ErrUniqueConflict, holder.ID)
+	}
 	t.Status, t.Reason, t.UpdatedAt = task.Pending, "", q.now
 	return nil
 }

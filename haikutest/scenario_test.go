@@ -35,6 +35,8 @@ var scenarios = map[string]func(*player){
 	"lists":        lists,
 	"drain":        drain,
 	"reruns":       reruns,
+	"unique":       unique,
+	"contention":   contention,
 	"deletions":    deletions,
 	"expiry":       expiry,
 	"retention":    retention,

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 
 	"github.com/haiku-queue/haiku/task"
 )
@@ -24,24 +25,29 @@ func (q *queue) Submit(_ context.Context, specs []task.Spec, atomic bool) ([]tas
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	defer q.settle()
+	g := &group{instead: make(map[task.ID]task.ID)}
 	if atomic {
-		return q.addAll(specs), nil
+		return q.addAll(specs, g), nil
 	}
 	receipts := make([]task.Receipt, len(specs))
 	for i := range specs {
-		receipts[i] = q.addAll(specs[i : i+1])[0]
+		receipts[i] = q.addAll(specs[i:i+1], g)[0]
 	}
 	return receipts, nil
 }
 
 // addAll adds all tasks, or none; then the receipts say why.
-func (q *queue) addAll(specs []task.Spec) []task.Receipt {
+func (q *queue) addAll(specs []task.Spec, g *group) []task.Receipt {
 	receipts := make([]task.Receipt, len(specs))
 	fresh := make(map[task.ID]*task.Task, len(specs))
+	g.fresh, g.before = fresh, nil
 	var tasks []*task.Task
 	seq := q.seq
 	refuse := func(bad int, why error) []task.Receipt {
 		q.seq = seq
+		for _, t := range slices.Backward(g.before) {
+			q.tasks[t.ID] = t
+		}
 		for i := range specs {
 			receipts[i] = task.Receipt{ID: specs[i].ID, Err: task.ErrAborted}
 		}
@@ -67,7 +73,16 @@ func (q *queue) addAll(specs []task.Spec) []task.Receipt {
 		}
 		q.seq++
 		t := task.New(spec, q.now, q.seq, hash)
+		if !q.takeKey(t, spec, g, &receipts[i]) {
+			if receipts[i].Err != nil {
+				return refuse(i, receipts[i].Err)
+			}
+			continue
+		}
 		fresh[t.ID], tasks = t, append(tasks, t)
+	}
+	for _, t := range tasks {
+		g.redirect(t)
 	}
 	for i := range specs {
 		if t := fresh[specs[i].ID]; t != nil && reaches(t.ID, t.ID, fresh, make(map[task.ID]bool)) {
