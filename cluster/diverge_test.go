@@ -96,7 +96,7 @@ func stockTransport(l raft.StreamLayer) raft.Transport {
 }
 
 func ourTransport(l raft.StreamLayer) raft.Transport {
-	return newSafeTransport(l, nil, hclog.NewNullLogger())
+	return newSafeTransport(l, nil, func(context.Context, uint64) error { return nil }, hclog.NewNullLogger())
 }
 
 func newTrial(t *testing.T, transport makeTransport) *trial {

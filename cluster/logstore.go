@@ -2,6 +2,7 @@ package cluster
 
 import (
 	"cmp"
+	"context"
 	"errors"
 	"fmt"
 	"log/slog"
@@ -36,13 +37,15 @@ type logFiles interface {
 type logStore struct {
 	files   logFiles
 	onFatal func(error)
-	writing *bracket // Raft's main loop
-	cutting *bracket // its snapshot loop too
+	writing *bracket // entries
+	voting  *bracket
+	cutting *bracket // Raft's snapshot loop too
 	written logCounts
 
 	mu      sync.RWMutex
 	cache   logCache
 	extent  logExtent
+	behind  behind
 	anchor  uint64 // 0 for none
 	discard bool   // the snapshot that is being installed contradicts the log, which has to go
 	closed  bool
@@ -66,8 +69,11 @@ func openLogStore(cfg logConfig) (*logStore, error) {
 	}
 	w := cfg.Watchdog
 	return &logStore{
-		files: timed(files, cfg.OnSynced), onFatal: cfg.OnFatal, writing: w.bracket("writing Raft's log"), cutting: w.bracket("cutting Raft's log"),
-		cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
+		files: timed(files, cfg.OnSynced), onFatal: cfg.OnFatal,
+		writing: w.bracket("writing Raft's log"), voting: w.bracket("writing a vote"),
+		cutting: w.bracket("cutting Raft's log"),
+		cache:   logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
+		behind: behind{durable: extent.last(), changed: make(chan struct{})},
 		bounds: logBounds{maxNewLogBytes, maxTrailingSize},
 	}, nil
 }
@@ -88,7 +94,7 @@ func openLogFiles(dir string, kind LogKind, log *slog.Logger) (files logFiles, e
 	return files, extent, nil
 }
 
-// Close closes the files. It is idempotent.
+// Close waits for what is being written and closes the files. It is idempotent.
 func (s *logStore) Close() error {
 	s.mu.Lock()
 	again := s.closed
@@ -97,7 +103,9 @@ func (s *logStore) Close() error {
 	if again {
 		return nil
 	}
+	s.behind.work.Wait()
 	s.writing.leave()
+	s.voting.leave()
 	s.cutting.leave()
 	return s.files.Close()
 }
@@ -149,7 +157,8 @@ func (s *logStore) GetLog(index uint64, l *raft.Log) error {
 // StoreLog appends one entry.
 func (s *logStore) StoreLog(l *raft.Log) error { return s.StoreLogs([]*raft.Log{l}) }
 
-// StoreLogs appends entries, each of which has to follow the one before; an empty log may begin anywhere.
+// StoreLogs appends entries, each of which has to follow the one before; an empty log may begin anywhere. They are on the
+// disk when it returns, unless this node leads others: then awaitDurable tells.
 func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	s.mu.RLock()
 	last := s.extent.last()
@@ -160,17 +169,39 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 		}
 		last = l.Index
 	}
+	if s.takesBehind(logs) {
+		return s.storeBehind(logs)
+	}
+	if err := s.settled(); err != nil {
+		return err
+	}
+	if err := s.write(logs); err != nil {
+		return err
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.hold(logs)
+	return nil
+}
+
+// write gives entries to the files.
+func (s *logStore) write(logs []*raft.Log) error {
 	if err := s.writing.run(func() error { return s.files.StoreLogs(logs) }); err != nil {
 		return s.failed("store entries", err)
 	}
 	s.written.add(logs)
 	s.mu.Lock()
 	defer s.mu.Unlock()
+	s.behind.durable = logs[len(logs)-1].Index
+	return nil
+}
+
+// hold keeps entries in memory. The lock is held.
+func (s *logStore) hold(logs []*raft.Log) {
 	for _, l := range logs {
 		s.cache.put(l)
 		s.extent.push(l.Index, entrySize(l))
 	}
-	return nil
 }
 
 // DeleteRange deletes entries at the beginning or the end of the log, and leaves the anchor where it is.
@@ -183,6 +214,12 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	if highest < lowest {
 		return nil
 	}
+	s.mu.RLock()
+	last := min(highest, s.extent.last())
+	s.mu.RUnlock()
+	if err := s.awaitDurable(context.Background(), last); err != nil {
+		return err
+	}
 	if err := s.cutting.run(func() error { return s.files.DeleteRange(lowest, highest) }); err != nil {
 		return s.failed("delete entries", err)
 	}
@@ -190,6 +227,7 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	defer s.mu.Unlock()
 	s.cache.drop(lowest, highest)
 	s.extent.cut(lowest, highest)
+	s.behind.durable = min(s.behind.durable, s.extent.last())
 	if s.extent.last() == 0 {
 		s.anchor, s.discard = 0, false
 	}
@@ -198,12 +236,12 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 
 // Set stores a value.
 func (s *logStore) Set(key, value []byte) error {
-	return s.failed("store vote", s.writing.run(func() error { return s.files.Set(key, value) }))
+	return s.failed("store vote", s.voting.run(func() error { return s.files.Set(key, value) }))
 }
 
 // SetUint64 stores a number.
 func (s *logStore) SetUint64(key []byte, value uint64) error {
-	return s.failed("store term", s.writing.run(func() error { return s.files.SetUint64(key, value) }))
+	return s.failed("store term", s.voting.run(func() error { return s.files.SetUint64(key, value) }))
 }
 
 // Get reads a value.

@@ -171,7 +171,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm.Defer(true)
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)
-	n.transport = newSafeTransport(n.streams, n.snapshots, logger)
+	n.transport = newSafeTransport(n.streams, n.snapshots, n.logs.awaitDurable, logger)
 	n.transport.ownLast = n.logs.LastIndex
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
@@ -187,6 +187,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	if n.raft, err = raft.NewRaft(cfg, timedFSM{n.fsm, n}, n.logs, n.logs, n.snapshots, n.transport); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	n.logs.writeBehind(n.leadsOthers)
 	changes := make(chan raft.Observation, 16)
 	n.raft.RegisterObserver(raft.NewObserver(changes, false, func(o *raft.Observation) bool {
 		_, leader := o.Data.(raft.LeaderObservation)

@@ -1,6 +1,7 @@
 package cluster
 
 import (
+	"context"
 	"io"
 	"time"
 
@@ -24,7 +25,12 @@ type safeTransport struct {
 	progress catchUp
 	contacts *contacts
 	ownLast  func() (uint64, error) // of this node's log; nil: followers' lag is not noted
+	durable  durable
 }
+
+// durable waits until the entry at an index is on this node's disk. A leader's answers from followers are held back by it:
+// see behind.
+type durable func(ctx context.Context, index uint64) error
 
 var (
 	_ raft.Transport   = (*safeTransport)(nil)
@@ -39,8 +45,8 @@ type catchUp interface {
 }
 
 // newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
-func newSafeTransport(layer raft.StreamLayer, progress catchUp, log hclog.Logger) *safeTransport {
-	return &safeTransport{progress: progress, contacts: newContacts(), NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+func newSafeTransport(layer raft.StreamLayer, progress catchUp, d durable, log hclog.Logger) *safeTransport {
+	return &safeTransport{progress: progress, contacts: newContacts(), durable: d, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  layer,
 		MaxPool: pooledConns,
 		Timeout: rpcTimeout,
@@ -58,6 +64,9 @@ func (t *safeTransport) AppendEntries(id raft.ServerID, target raft.ServerAddres
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Success {
 		t.contacts.accepted(id, args.Term, begun)
+		ctx, cancel := context.WithTimeout(context.Background(), rpcTimeout)
+		defer cancel()
+		err = t.durable.has(ctx, args.Entries)
 	}
 	if err == nil && t.ownLast != nil {
 		if own, err := t.ownLast(); err == nil {
@@ -83,5 +92,9 @@ func (t *safeTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serv
 	if t.progress != nil {
 		t.progress.caughtUp(id)
 	}
-	return t.NetworkTransport.AppendEntriesPipeline(id, target)
+	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
+	if err != nil {
+		return nil, err
+	}
+	return holdBack(p, t.durable), nil
 }
