@@ -7,7 +7,7 @@ GO_SIDE := ./task/... ./cron/... ./member/... ./wire/... ./client/... ./worker/.
 FUZZTIME ?= 10s
 SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
-PEERS ?= -haiku=default,claim64,wal -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
+PEERS ?= -haiku=default,claim64,bolt -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
 .PHONY: check-deploy help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
 

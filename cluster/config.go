@@ -54,7 +54,7 @@ func Default() Config {
 		Store:            store.Default(),
 		DBPath:           defaultDBPath,
 		Logger:           slog.Default(),
-		LogStore:         LogBolt,
+		LogStore:         LogWAL,
 		HeartbeatTimeout: 2 * time.Second, ElectionTimeout: 2 * time.Second, LeaderLeaseTimeout: 1500 * time.Millisecond,
 		TrailingLogs: 50_000, SnapshotThreshold: 20_000, SnapshotInterval: 30 * time.Second,
 		LogCacheBytes: logCacheBytes, StorageTimeout: 30 * time.Second, SessionGrace: 5 * time.Second,

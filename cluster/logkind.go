@@ -13,13 +13,9 @@ import (
 type LogKind string
 
 const (
+	LogWAL  LogKind = "wal"    // a directory of segments, by raft-wal
 	LogBolt LogKind = "boltdb" // one bbolt file
-	LogWAL  LogKind = "wal"    // a directory of segments, by raft-wal; experimental, as its authors say
 )
-
-// errOtherLog is for a directory whose log is not of the kind that is configured. A new log beside it would be one that
-// forgot what the node acknowledged.
-var errOtherLog = errors.New("raft's log is of another kind")
 
 // logConfig is what a log store needs to open.
 type logConfig struct {
@@ -49,22 +45,27 @@ func (k LogKind) proof(group string) string {
 	return filepath.Join(group, k.fileName())
 }
 
-// checkLog refuses a directory that was started before and lacks its log, or has one of another kind.
-func checkLog(group string, kind LogKind) error {
-	other := map[LogKind]LogKind{LogBolt: LogWAL, LogWAL: LogBolt}[kind]
-	if path := filepath.Join(group, other.fileName()); exists(path) {
+// existingLog says of which kind the log is in the directory of a group that was started before, whatever is configured
+// now, and refuses one that lacks a part of its log.
+func existingLog(group string) (LogKind, error) {
+	var found []LogKind
+	for _, kind := range []LogKind{LogWAL, LogBolt} {
 		if exists(filepath.Join(group, kind.fileName())) {
-			return fmt.Errorf("%w: logs of both kinds, %s and %s; one of them is not this node's", ErrDirDamaged,
-				filepath.Join(group, kind.fileName()), path)
+			found = append(found, kind)
 		}
-		return fmt.Errorf("%w: %s was written with raft.log_store: %s, and %s is set now; set %s again, or to change, "+
-			"`haikud reset` moves the directory aside and the node joins anew", errOtherLog, path, other, kind, other)
 	}
-	if _, err := os.Stat(kind.proof(group)); err != nil {
-		return fmt.Errorf("%w: a part is missing: %w; `haikud reset` moves the directory aside, the node then joins anew",
-			ErrDirDamaged, err)
+	switch len(found) {
+	case 0:
+		return "", fmt.Errorf("%w: Raft's log is missing: %s has neither %s nor %s; %s", ErrDirDamaged, group, LogWAL.fileName(),
+			LogBolt.fileName(), resetHint)
+	case 2:
+		return "", fmt.Errorf("%w: logs of both kinds, %s and %s, in %s; one of them is not this node's", ErrDirDamaged,
+			LogWAL.fileName(), LogBolt.fileName(), group)
 	}
-	return nil
+	if _, err := os.Stat(found[0].proof(group)); err != nil {
+		return "", fmt.Errorf("%w: a part is missing: %w; %s", ErrDirDamaged, err, resetHint)
+	}
+	return found[0], nil
 }
 
 func exists(path string) bool {

@@ -100,8 +100,15 @@ func (n *Node) openStorage(opened *closers) (err error) {
 				return fmt.Errorf("clear an unfinished start: %w", err)
 			}
 		}
-	} else if err := checkLog(group, n.cfg.LogStore); err != nil {
-		return err
+	} else {
+		kind, err := existingLog(group)
+		if err != nil {
+			return err
+		}
+		if kind != n.cfg.LogStore {
+			n.log.Warn("the log's kind was fixed when this node first started", "raft.log_store", n.cfg.LogStore, "used", kind)
+			n.cfg.LogStore = kind
+		}
 	}
 	if n.cfg.Store.Dir, err = n.cfg.Dir.findStore(n.cfg.DBPath); err != nil {
 		return err

@@ -59,7 +59,7 @@ func Recover(ctx context.Context, r Recovery) (out Recovered, err error) {
 	case !dir.Started():
 		return out, fmt.Errorf("%w: the node of %s was never started", task.ErrNotFound, r.Path)
 	}
-	if err := checkLog(dir.Group(), r.Node.LogStore); err != nil {
+	if r.Node.LogStore, err = existingLog(dir.Group()); err != nil {
 		return out, err
 	}
 	r.Node.Dir = dir

@@ -164,7 +164,7 @@ func TestRecoverRefuses(t *testing.T) {
 	if _, err := Recover(gone, recovery(t, n.path, false)); !errors.Is(err, context.Canceled) {
 		t.Errorf("with its time over: %v", err)
 	}
-	log := filepath.Join(n.path, "groups", "0", LogBolt.fileName())
+	log := filepath.Join(n.path, "groups", "0", LogWAL.fileName())
 	if err := os.Rename(log, log+".away"); err != nil {
 		t.Fatal(err)
 	}
@@ -183,22 +183,21 @@ func TestRecoverRefuses(t *testing.T) {
 	}
 }
 
-// TestRecoverWithARaftWAL: the settings say what keeps the log, as they do for a node that serves.
-func TestRecoverWithARaftWAL(t *testing.T) {
-	c := startCluster(t, 1, func(cfg *Config) { cfg.LogStore = LogWAL })
+// TestRecoverOtherKindOfLog: the directory says what keeps the log, not the settings.
+func TestRecoverOtherKindOfLog(t *testing.T) { bothKinds(t, recoverOtherKindOfLog) }
+
+func recoverOtherKindOfLog(t *testing.T, kind LogKind) {
+	c := startCluster(t, 1, func(cfg *Config) { cfg.LogStore = kind })
 	n := c.nodes[0]
 	c.submit(3)
 	c.claimed(2)
 	c.crash(n)
 	r := recovery(t, n.path, false)
-	if _, err := Recover(t.Context(), r); !errors.Is(err, errOtherLog) {
-		t.Errorf("with another kind of log: %v", err)
-	}
-	r.Node.LogStore = LogWAL
+	r.Node.LogStore = otherKind[kind]
 	if got, err := Recover(t.Context(), r); err != nil || got.Moved != 2 || !got.Found.Healthy() {
 		t.Errorf("%+v, %v", got, err)
 	}
-	c.start(n, nil)
+	c.start(n, func(cfg *Config) { cfg.LogStore = otherKind[kind] })
 	c.sameState()
 }
 

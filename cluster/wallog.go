@@ -23,6 +23,7 @@ const (
 // an empty log.
 type walLog struct {
 	*wal.WAL // its methods for votes
+	meta *walMeta
 
 	// Held for reading and appending, and alone for deleting: in raft-wal a reader may find a segment closed that goes
 	// meanwhile, and an append may start a rotation that a deletion does not expect.
@@ -43,7 +44,7 @@ func openSegments(dir string, segmentSize int, log *slog.Logger) (_ logFiles, ex
 	if err != nil {
 		return nil, extent, err
 	}
-	w := &walLog{}
+	w := &walLog{meta: meta}
 	defer func() {
 		if err != nil && w.WAL != nil {
 			err = errors.Join(err, w.Close())
@@ -81,7 +82,7 @@ func damagedLog(dir string, err error) error {
 func (w *walLog) measure() (extent logExtent, err error) {
 	first, err1 := w.FirstIndex()
 	last, err2 := w.LastIndex()
-	if err := errors.Join(err1, err2); err != nil || first == 0 {
+	if err := errors.Join(err1, err2, w.mustReach(last)); err != nil || first == 0 {
 		return extent, err
 	}
 	if last < first {
@@ -140,15 +141,26 @@ func (w *walLog) StoreLogs(logs []*raft.Log) error {
 func (w *walLog) DeleteRange(lowest, highest uint64) error {
 	w.using.Lock()
 	defer w.using.Unlock()
-	if first, err := w.FirstIndex(); err != nil || first == 0 {
+	first, err1 := w.FirstIndex()
+	last, err2 := w.LastIndex()
+	if err := errors.Join(err1, err2); err != nil || first == 0 {
 		return err
+	}
+	if highest >= last {
+		if err := w.noteEnd(lowest - 1); err != nil {
+			return err
+		}
 	}
 	return guarded(func() error { return w.WAL.DeleteRange(lowest, highest) })
 }
 
-// Close waits for what is being written and closes the files. It is idempotent.
+// Close waits for what is being written, notes where the log ends, and closes the files. It is idempotent.
 func (w *walLog) Close() error {
 	w.using.Lock()
 	defer w.using.Unlock()
-	return w.WAL.Close()
+	var problem error
+	if last, err := w.LastIndex(); err == nil { // else it is closed already, or not usable
+		problem = w.noteEnd(last)
+	}
+	return errors.Join(problem, w.WAL.Close())
 }

@@ -78,7 +78,7 @@ func Default() Config {
 		Disk:         Disk{RefuseBelow: 1 << 30},
 		Log:          Log{Level: "info", Format: "text"},
 		Raft: Raft{
-			LogStore:           "boltdb",
+			LogStore:           "wal",
 			HeartbeatTimeout:   2 * time.Second,
 			ElectionTimeout:    2 * time.Second,
 			LeaderLeaseTimeout: 1500 * time.Millisecond,

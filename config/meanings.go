@@ -31,8 +31,8 @@ var meanings = map[string]string{
 	"log.level":  "least important level that is logged",
 	"log.format": "text for people, json for machines",
 
-	"raft.log_store": "what keeps Raft's log: boltdb, or wal (raft-wal), which syncs once a write instead of twice and is " +
-		"experimental; fixed when the node first starts",
+	"raft.log_store": "what keeps Raft's log: wal (segments, by raft-wal), or boltdb, which syncs twice a write instead of " +
+		"once; fixed when the node first starts",
 	"raft.heartbeat_timeout": "without word from the leader for this long, a follower stands for election",
 	"raft.election_timeout":  "how long a candidate waits for votes; at least heartbeat_timeout",
 	"raft.leader_lease_timeout": "a leader without contact to a majority for this long steps down; at " +

@@ -41,13 +41,13 @@ var haikuSystem = System{
 			Tasks: map[string]int{workSingle: 40_000, workBatch: 60_000, workBacklog: 50_000, workLatency: 1},
 		},
 		{
-			Name: "wal", About: "as default, with raft.log_store: wal",
-			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 1, wal: true} },
+			Name: "bolt", About: "as default, with raft.log_store: boltdb",
+			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 1, bolt: true} },
 			Tasks: map[string]int{workSingle: 40_000, workBatch: 60_000, workBacklog: 50_000, workLatency: 1},
 		},
 		{
-			Name: "wal-claim64", About: "as claim64, with raft.log_store: wal",
-			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 64, wal: true} },
+			Name: "bolt-claim64", About: "as claim64, with raft.log_store: boltdb",
+			New:   func(e Env) Driver { return &haikuDriver{Env: e, claimMax: 64, bolt: true} },
 			Tasks: map[string]int{workSingle: 50_000, workBatch: 200_000, workBacklog: 100_000},
 		},
 	},
@@ -66,7 +66,7 @@ type haikuDriver struct {
 	claimMax int
 	toLeader bool
 	library  bool // workers are those of package worker
-	wal      bool // the nodes keep Raft's log in raft-wal
+	bolt     bool // the nodes keep Raft's log in bbolt
 
 	procs     []*proc.Proc
 	admin     *client.Client
@@ -103,8 +103,8 @@ func (d *haikuDriver) Start(ctx context.Context, dir string) error {
 			args = append(args, "--join", haikuAddress(0))
 		}
 		spec := proc.Spec{Name: name, Dir: dir, Path: haikud, Args: args}
-		if d.wal {
-			spec.Env = []string{"HAIKU_RAFT_LOG_STORE=wal"}
+		if d.bolt {
+			spec.Env = []string{"HAIKU_RAFT_LOG_STORE=boltdb"}
 		}
 		p, err := proc.Start(spec)
 		if err != nil {

@@ -27,7 +27,7 @@ func run(ctx context.Context, args []string) error {
 	}
 	flags := flag.NewFlagSet("quick", flag.ContinueOnError)
 	haikud := flags.String("haikud", "", "the haikud to measure")
-	logStore := flags.String("log-store", "boltdb", "what keeps Raft's log on both sides: boltdb or wal")
+	logStore := flags.String("log-store", "wal", "what keeps Raft's log on both sides: wal or boltdb")
 	rounds := flags.Int("rounds", 3, "how often to do all of it")
 	scale := flags.Float64("scale", 1, "factor for the number of tasks")
 	if err := flags.Parse(args); err != nil {
@@ -39,7 +39,7 @@ func run(ctx context.Context, args []string) error {
 	case *haikud == "":
 		return errors.New("-haikud is missing")
 	case *logStore != "boltdb" && *logStore != "wal":
-		return fmt.Errorf("-log-store is boltdb or wal, not %q", *logStore)
+		return fmt.Errorf("-log-store is wal or boltdb, not %q", *logStore)
 	case *rounds < 1 || *scale <= 0:
 		return errors.New("-rounds and -scale have to be above 0")
 	}

@@ -18,7 +18,7 @@ func TestLostParts(t *testing.T) {
 
 	// The log is lost. The new node gets a new address; the old one is removed later.
 	broken := n.list[2]
-	old := n.lose(broken, "raft.db")
+	old := n.lose(broken, "wal")
 	broken.address, broken.join = freeAddress(t), n.list[1].address
 	n.start(broken)
 	n.serving(broken)
