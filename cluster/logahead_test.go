@@ -16,7 +16,11 @@ import (
 // block keeps a log in bbolt from writing until the returned function is called.
 func block(t *testing.T, s *logStore) (release func()) {
 	t.Helper()
-	tx, err := s.files.(*boltLog).db.Begin(true)
+	files := s.files
+	if timed, ok := files.(timedFiles); ok {
+		files = timed.logFiles
+	}
+	tx, err := files.(*boltLog).db.Begin(true)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -144,6 +148,7 @@ func TestFailedWriteBehindIsFatal(t *testing.T) {
 // TestNothingIsCommittedBeforeTheLeadersDisk: both followers have an entry that the leader has not.
 func TestNothingIsCommittedBeforeTheLeadersDisk(t *testing.T) {
 	c := startCluster(t, 3, func(cfg *Config) { // a write that takes long is no reason to give leadership away
+		cfg.LogStore = LogBolt
 		cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 20*time.Second, 20*time.Second, 15*time.Second
 	})
 	c.submit(3)
