@@ -12,6 +12,9 @@ import (
 // same time, and their answers are held back until the leader's write is done (safeTransport). What Raft takes for
 // committed is then on a majority of disks, the leader's among them, and a round takes one write instead of two in turn.
 //
+// A leader that is deposed may hear from its successor of entries that it is still writing. It has to store the later
+// term before it answers, and that waits for the entries (Set).
+//
 // It is guarded by the log store's lock.
 type behind struct {
 	may     func() bool // whether this node leads others, asked on Raft's main loop; nil for no

@@ -3,7 +3,9 @@ package cluster
 import (
 	"context"
 	"errors"
+	"runtime"
 	"sync"
+	"sync/atomic"
 	"testing"
 	"time"
 
@@ -114,6 +116,55 @@ func TestDeposedLeaderDropsWhatItIsWriting(t *testing.T) {
 		t.Fatal(err)
 	}
 	holds(t, openLog(t, dir, LogBolt), 1, 5)
+}
+
+// gatedFiles are files that hold entries back and say whether a term is stored before them.
+type gatedFiles struct {
+	logFiles
+	entered, release chan struct{}
+	stored           atomic.Bool
+	early            atomic.Bool
+}
+
+func (f *gatedFiles) StoreLogs(logs []*raft.Log) error {
+	close(f.entered)
+	<-f.release
+	defer f.stored.Store(true)
+	return f.logFiles.StoreLogs(logs)
+}
+
+func (f *gatedFiles) SetUint64(key []byte, n uint64) error {
+	f.early.Store(!f.stored.Load())
+	return f.logFiles.SetUint64(key, n)
+}
+
+// TestDeposedLeaderWritesItsEntriesBeforeALaterTerm: its successor may have the same entries, and counts them as stored
+// here when it is answered, which takes the later term.
+func TestDeposedLeaderWritesItsEntriesBeforeALaterTerm(t *testing.T) {
+	bothKinds(t, func(t *testing.T, kind LogKind) {
+		s := openLog(t, t.TempDir(), kind)
+		files := &gatedFiles{logFiles: s.files, entered: make(chan struct{}), release: make(chan struct{})}
+		s.files = files
+		s.writeBehind(func() bool { return true })
+		appendEntries(t, s, 1, 3, 1)
+		<-files.entered
+		began, stored := make(chan struct{}), make(chan error)
+		go func() {
+			close(began)
+			stored <- s.SetUint64(keyCurrentTerm, 2)
+		}()
+		<-began
+		for range 1000 {
+			runtime.Gosched()
+		}
+		close(files.release)
+		if err := <-stored; err != nil {
+			t.Fatal(err)
+		}
+		if files.early.Load() {
+			t.Error("the term was stored while entries of the last one were not")
+		}
+	})
 }
 
 func TestFailedWriteBehindIsFatal(t *testing.T) {

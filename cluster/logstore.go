@@ -234,13 +234,20 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	return nil
 }
 
-// Set stores a value.
+// Set stores a value, after all entries: a leader that is deposed takes part in a later term once it has them on its disk,
+// for its new leader counts on what it sees there.
 func (s *logStore) Set(key, value []byte) error {
+	if err := s.settled(); err != nil {
+		return err
+	}
 	return s.failed("store vote", s.voting.run(func() error { return s.files.Set(key, value) }))
 }
 
-// SetUint64 stores a number.
+// SetUint64 stores a number, as Set does.
 func (s *logStore) SetUint64(key []byte, value uint64) error {
+	if err := s.settled(); err != nil {
+		return err
+	}
 	return s.failed("store term", s.voting.run(func() error { return s.files.SetUint64(key, value) }))
 }
 
