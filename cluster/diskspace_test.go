@@ -104,7 +104,7 @@ func TestNearlyFullDiskRefusesSubmitsOnly(t *testing.T) {
 // TestFullDiskEndsTheNode: a disk that is full although submits were refused, or because they are not to be, ends the
 // node. With space it starts again and has everything that was acknowledged.
 func TestFullDiskEndsTheNode(t *testing.T) {
-	disk := mountSmall(t, "160m")
+	disk := mountSmall(t, "224m")
 	other := filepath.Join(disk, "other")
 	if err := os.WriteFile(other, make([]byte, 64<<20), 0o600); err != nil {
 		t.Fatal(err)

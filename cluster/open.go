@@ -100,15 +100,8 @@ func (n *Node) openStorage(opened *closers) (err error) {
 				return fmt.Errorf("clear an unfinished start: %w", err)
 			}
 		}
-	} else {
-		kind, err := existingLog(group)
-		if err != nil {
-			return err
-		}
-		if kind != n.cfg.LogStore {
-			n.log.Warn("the log's kind was fixed when this node first started", "raft.log_store", n.cfg.LogStore, "used", kind)
-			n.cfg.LogStore = kind
-		}
+	} else if err := n.keepLogKind(group); err != nil {
+		return err
 	}
 	if n.cfg.Store.Dir, err = n.cfg.Dir.findStore(n.cfg.DBPath); err != nil {
 		return err
@@ -162,6 +155,16 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	id, err := fsm.ClusterID(n.store)
 	if err == nil && !id.IsZero() && id != n.clusterID {
 		err = fmt.Errorf("%w: the database is of cluster %s, the directory of %s", ErrDirDamaged, id, n.clusterID)
+	}
+	return err
+}
+
+// keepLogKind goes on with the kind of log that the node has.
+func (n *Node) keepLogKind(group string) error {
+	kind, err := existingLog(group)
+	if err == nil && kind != n.cfg.LogStore {
+		n.log.Warn("the log's kind was fixed when this node first started", "raft.log_store", n.cfg.LogStore, "used", kind)
+		n.cfg.LogStore = kind
 	}
 	return err
 }

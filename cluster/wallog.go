@@ -7,6 +7,7 @@ import (
 	"log/slog"
 	"os"
 	"sync"
+	"syscall"
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
@@ -72,8 +73,9 @@ func openSegments(dir string, segmentSize int, log *slog.Logger) (_ logFiles, ex
 // damagedLog says of all errors but the operating system's that the log is damaged; a file that is missing is damage.
 func damagedLog(dir string, err error) error {
 	var system *fs.PathError
-	if errors.As(err, &system) && !errors.Is(err, fs.ErrNotExist) {
-		return err
+	var number syscall.Errno
+	if (errors.As(err, &system) || errors.As(err, &number)) && !errors.Is(err, fs.ErrNotExist) {
+		return fmt.Errorf("%s: %w", dir, err)
 	}
 	return damaged(dir, "%w", err)
 }

@@ -2,12 +2,14 @@ package cluster
 
 import (
 	"bytes"
+	"encoding/binary"
 	"errors"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/hashicorp/raft"
 	wal "github.com/hashicorp/raft-wal"
@@ -158,6 +160,7 @@ type byteAt struct {
 // sealTail seals the last segment in its file alone, and says where its index is and whether it was sealed before.
 func sealTail(t *testing.T, dir string) (before bool, index byteAt) {
 	t.Helper()
+	unfollow(t, dir)
 	segments := segmentsOf(t, dir)
 	tail := segments[len(segments)-1]
 	w, err := segment.NewFiler(dir, walfs.New()).RecoverTail(tail)
@@ -170,6 +173,34 @@ func sealTail(t *testing.T, dir string) (before bool, index byteAt) {
 		t.Fatal(err)
 	}
 	return before, byteAt{filepath.Join(dir, segment.FileName(tail)), int64(at)}
+}
+
+// unfollow takes the last segment away if it has no entries, so that the one before, which is full, is sealed in its file
+// alone: raft-wal makes the next segment some time after a write.
+func unfollow(t *testing.T, dir string) {
+	t.Helper()
+	meta, err := openWALMeta(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	state, err := meta.Load(dir)
+	if err != nil {
+		t.Fatal(err)
+	}
+	last := len(state.Segments) - 1
+	if state.Segments[last].BaseIndex <= 300 {
+		return
+	}
+	if err := os.Remove(filepath.Join(dir, segment.FileName(state.Segments[last]))); err != nil {
+		t.Fatal(err)
+	}
+	state.Segments, state.NextSegmentID = state.Segments[:last], state.Segments[last].ID
+	tail := &state.Segments[last-1]
+	tail.SealTime, tail.MaxIndex, tail.IndexStart = time.Time{}, 0, 0
+	made := binary.BigEndian.AppendUint64(nil, tail.ID)
+	if err := errors.Join(meta.CommitState(state), meta.SetStable(keyMadeSegment, made)); err != nil {
+		t.Fatal(err)
+	}
 }
 
 // mustNotAppend wants raft-wal alone to refuse entries for a copy of a log.
