@@ -24,7 +24,7 @@ const (
 // an empty log.
 type walLog struct {
 	*wal.WAL // its methods for votes
-	meta *walMeta
+	meta     *walMeta
 
 	// Held for reading and appending, and alone for deleting: in raft-wal a reader may find a segment closed that goes
 	// meanwhile, and an append may start a rotation that a deletion does not expect.
