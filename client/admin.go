@@ -121,22 +121,28 @@ func (c *Client) workers(ctx context.Context, q *wire.WorkersQuery) ([]member.Wo
 
 // Retentions lists how long tasks are kept after their end: what is set for all types first, then the types with a
 // setting of their own.
-func (c *Client) Retentions(ctx context.Context) ([]task.Retention, error) {
-	return c.retention(ctx, new(wirepb.RetentionRequest))
+func (c *Client) Retentions(ctx context.Context, opts ...ReadOption) ([]task.Retention, error) {
+	return c.retention(ctx, &wirepb.RetentionRequest{Stale: readOptionsOf(opts).stale})
 }
 
 // SetRetention changes the setting of one type, or of all types if the type is empty; with nothing set the setting is
 // removed. It counts for tasks that end from now on. It returns all settings, as Retentions does.
 func (c *Client) SetRetention(ctx context.Context, r task.Retention) ([]task.Retention, error) {
+	return c.SetRetentionIf(ctx, r, "")
+}
+
+// SetRetentionIf is SetRetention if all settings have a tag, as task.RetentionsTag says; else the error wraps
+// task.ErrPrecondition. An empty tag is any.
+func (c *Client) SetRetentionIf(ctx context.Context, r task.Retention, match string) ([]task.Retention, error) {
 	if err := r.Validate(); err != nil {
 		return nil, err
 	}
-	return c.retention(ctx, &wirepb.RetentionRequest{Set: wire.RetentionToPB(&r)})
+	return c.retention(ctx, &wirepb.RetentionRequest{Set: wire.RetentionToPB(&r), Match: match})
 }
 
 func (c *Client) retention(ctx context.Context, req *wirepb.RetentionRequest) ([]task.Retention, error) {
 	var reply wirepb.RetentionReply
-	if err := c.do(ctx, wire.Retention, req, &reply, true); err != nil {
+	if err := c.do(ctx, wire.Retention, req, &reply, req.Match == ""); err != nil {
 		return nil, err
 	}
 	return wire.RetentionsFromPB(&reply)

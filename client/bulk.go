@@ -105,9 +105,9 @@ func (c *Client) TryOperation(ctx context.Context, o task.OperationOrder) (would
 }
 
 // Operations lists the operations that run and the last that have ended, those that started last first.
-func (c *Client) Operations(ctx context.Context) ([]task.Operation, error) {
+func (c *Client) Operations(ctx context.Context, opts ...ReadOption) ([]task.Operation, error) {
 	var reply wirepb.OperationsReply
-	if err := c.do(ctx, wire.Operations, new(wirepb.OperationsRequest), &reply, true); err != nil {
+	if err := c.do(ctx, wire.Operations, &wirepb.OperationsRequest{Stale: readOptionsOf(opts).stale}, &reply, true); err != nil {
 		return nil, err
 	}
 	return wire.OperationsFromPB(&reply)

@@ -14,7 +14,7 @@ func (c *Client) SetQueue(ctx context.Context, change task.QueueChange) error {
 	if err := change.Validate(); err != nil {
 		return err
 	}
-	return c.do(ctx, wire.SetQueue, wire.QueueChangeToPB(&change), new(wirepb.SetQueueReply), true)
+	return c.do(ctx, wire.SetQueue, wire.QueueChangeToPB(&change), new(wirepb.SetQueueReply), change.Match == "")
 }
 
 // Pause keeps claims from a queue, or from a type in it; submits, results and what runs go on.

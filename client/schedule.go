@@ -12,7 +12,13 @@ import (
 // SetSchedule makes a schedule, or changes the one of its name, and returns it as it is then. Setting what is set already
 // changes nothing. Of s counts what a client says: all before its ID.
 func (c *Client) SetSchedule(ctx context.Context, s task.Schedule) (*task.Schedule, error) {
-	return c.changeSchedule(ctx, task.ScheduleChange{Action: task.ScheduleSet, Schedule: s})
+	return c.SetScheduleIf(ctx, s, "")
+}
+
+// SetScheduleIf is SetSchedule if the schedule has a tag, as task.Schedule.Tag says, or, with task.ScheduleAbsent, if there
+// is none; else the error wraps task.ErrPrecondition. An empty tag is any.
+func (c *Client) SetScheduleIf(ctx context.Context, s task.Schedule, match string) (*task.Schedule, error) {
+	return c.changeSchedule(ctx, task.ScheduleChange{Action: task.ScheduleSet, Schedule: s, Match: match})
 }
 
 // PauseSchedule stops the fires of a schedule until it is resumed.
@@ -72,11 +78,12 @@ func (c *Client) changeSchedule(ctx context.Context, change task.ScheduleChange)
 	return s, nil
 }
 
-// sendSchedule sends a change. All but the removal are safe to repeat: that would say that there is no such schedule.
+// sendSchedule sends a change. All are safe to repeat but the removal, which would say that there is no such schedule, and
+// a change with a condition, which the change itself may have made false.
 func (c *Client) sendSchedule(ctx context.Context, change *task.ScheduleChange) (*wirepb.SetScheduleReply, error) {
 	if err := change.Validate(); err != nil {
 		return nil, err
 	}
 	var reply wirepb.SetScheduleReply
-	return &reply, c.do(ctx, wire.SetSchedule, wire.ScheduleChangeToPB(change), &reply, change.Action != task.ScheduleRemove)
+	return &reply, c.do(ctx, wire.SetSchedule, wire.ScheduleChangeToPB(change), &reply, change.Action != task.ScheduleRemove && change.Match == "")
 }

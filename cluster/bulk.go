@@ -85,8 +85,8 @@ func (n *Node) TryOperation(ctx context.Context, o task.OperationOrder, cursor [
 }
 
 // Operations lists the operations that run, and the ended ones that are kept: those that started last first.
-func (n *Node) Operations(ctx context.Context) (list []task.Operation, err error) {
-	err = n.read(ctx, false, func(*leadership) error {
+func (n *Node) Operations(ctx context.Context, stale bool) (list []task.Operation, err error) {
+	err = n.read(ctx, stale, func(*leadership) error {
 		kept, err := fsm.Operations(n.store)
 		list = nil
 		for _, o := range kept {

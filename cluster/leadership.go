@@ -36,6 +36,7 @@ type leadership struct {
 	paused     atomic.Bool   // claims get nothing: those that wait do not try
 	throttle   *throttle
 	dedup      time.Duration
+	settings   sync.Mutex // held while settings are compared and changed
 
 	ctx    context.Context // ends with the leadership
 	cancel context.CancelFunc

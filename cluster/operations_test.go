@@ -23,7 +23,7 @@ func (c *liveCluster) order(o task.OperationOrder) task.ID {
 func (c *liveCluster) operation(id task.ID) (found task.Operation) {
 	c.t.Helper()
 	eventually(c.t, "the operation is read", func() bool {
-		list, err := c.leader().Operations(c.t.Context())
+		list, err := c.leader().Operations(c.t.Context(), false)
 		if err != nil {
 			return false
 		}

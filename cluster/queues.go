@@ -3,6 +3,7 @@ package cluster
 import (
 	"cmp"
 	"context"
+	"fmt"
 	"slices"
 	"time"
 
@@ -20,11 +21,38 @@ func (n *Node) SetQueue(ctx context.Context, c task.QueueChange) error {
 	if err != nil {
 		return err
 	}
+	l.settings.Lock()
+	defer l.settings.Unlock()
+	if err := n.matchQueue(&c); err != nil {
+		return err
+	}
 	r, err := l.do(ctx, &fsm.SetQueue{Change: c})
 	if err == nil {
 		err = r.Err
 	}
 	return err
+}
+
+// matchQueue refuses a change of settings that are not as its client saw them. Only this leader changes them meanwhile,
+// one change after the other.
+func (n *Node) matchQueue(c *task.QueueChange) error {
+	if c.Match == "" {
+		return nil
+	}
+	all, err := fsm.Queues(n.store)
+	if err != nil {
+		return err
+	}
+	var list []task.QueueSettings
+	for _, s := range all {
+		if s.Queue == c.Queue {
+			list = append(list, s)
+		}
+	}
+	if task.SettingsTag(list) != c.Match {
+		return fmt.Errorf("%w: the settings of queue %q", task.ErrPrecondition, c.Queue)
+	}
+	return nil
 }
 
 // Queues lists the queues that have tasks or settings, in order, each with the sum of its types first.

@@ -45,7 +45,7 @@ func (c *liveCluster) receipts(ask func(*testNode) ([]task.Receipt, error)) (out
 func TestEndedTasksAreDeleted(t *testing.T) {
 	c := startCluster(t, 3, nil)
 	set := task.Retention{Type: "mail", Cancelled: 100 * time.Millisecond, Completed: task.KeepForever}
-	eventually(t, "the retention is set", func() bool { return c.leader().SetRetention(t.Context(), set) == nil })
+	eventually(t, "the retention is set", func() bool { return c.leader().SetRetention(t.Context(), set, "") == nil })
 	specs, ended := c.endMany("mail", 2*reaperStep+7, 5000, 0)
 	other, kept := c.endMany("other", 3, 0, 0)
 	gone := func(n *testNode) bool { return n.store.Stats().Total.Cancelled == uint64(len(kept)) }
@@ -61,7 +61,7 @@ func TestEndedTasksAreDeleted(t *testing.T) {
 		t.Fatalf("a deleted task submitted again, and another with such an id: %+v", receipts)
 	}
 	var list []task.Retention
-	eventually(t, "the retention is read", func() bool { list, err = c.leader().Retentions(t.Context()); return err == nil })
+	eventually(t, "the retention is read", func() bool { list, err = c.leader().Retentions(t.Context(), false); return err == nil })
 	if diff := cmp.Diff([]task.Retention{{}, set}, list); diff != "" {
 		t.Fatal(diff)
 	}

@@ -59,6 +59,9 @@ func (n *Node) editSchedule(ctx context.Context, l *leadership, c *task.Schedule
 		if old == nil && c.Action != task.ScheduleSet {
 			return nil, fmt.Errorf("%w: schedule %q", task.ErrNotFound, name)
 		}
+		if err := matchSchedule(old, c); err != nil {
+			return nil, err
+		}
 		next, err := edited(old, c, l.clock.Now())
 		if err != nil {
 			return nil, err
@@ -83,6 +86,20 @@ func (n *Node) editSchedule(ctx context.Context, l *leadership, c *task.Schedule
 		}
 	}
 	return nil, fmt.Errorf("%w: schedule %q is being changed by many", task.ErrBusy, name)
+}
+
+// matchSchedule refuses to set a schedule that is not as the client saw it.
+func matchSchedule(old *task.Schedule, c *task.ScheduleChange) error {
+	switch {
+	case c.Match == "":
+	case c.Match == task.ScheduleAbsent && old != nil:
+		return fmt.Errorf("%w: there is a schedule %q", task.ErrPrecondition, old.Name)
+	case c.Match != task.ScheduleAbsent && old == nil:
+		return fmt.Errorf("%w: there is no schedule %q", task.ErrPrecondition, c.Schedule.Name)
+	case c.Match != task.ScheduleAbsent && old.Tag() != c.Match:
+		return fmt.Errorf("%w: schedule %q", task.ErrPrecondition, old.Name)
+	}
+	return nil
 }
 
 // edited is what a schedule becomes by a change; nil if it stays as it is.
@@ -156,7 +173,7 @@ func (n *Node) Schedules(ctx context.Context, q task.ScheduleQuery) (page task.S
 	if err := q.Validate(); err != nil {
 		return page, err
 	}
-	err = n.read(ctx, false, func(*leadership) error {
+	err = n.read(ctx, q.Stale, func(*leadership) error {
 		if q.Name == "" {
 			page, err = n.listSchedules(q)
 		} else {

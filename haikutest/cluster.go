@@ -74,8 +74,8 @@ func (*cluster) StartOperation(context.Context, task.OperationOrder) (task.Opera
 func (*cluster) TryOperation(context.Context, task.OperationOrder, []byte) (task.Operation, []byte, error) {
 	return task.Operation{}, nil, errNone
 }
-func (*cluster) Operations(context.Context) ([]task.Operation, error) { return nil, errNone }
-func (*cluster) CancelOperation(context.Context, task.ID) error       { return errNone }
+func (*cluster) Operations(context.Context, bool) ([]task.Operation, error) { return nil, errNone }
+func (*cluster) CancelOperation(context.Context, task.ID) error             { return errNone }
 func (*cluster) SaveSnapshot(context.Context, uint64) (io.ReadCloser, int64, error) {
 	return nil, 0, errNone
 }

@@ -98,7 +98,7 @@ func (q *queue) reap() {
 }
 
 // Retentions is transport.Admin's.
-func (c *cluster) Retentions(context.Context) ([]task.Retention, error) {
+func (c *cluster) Retentions(context.Context, bool) ([]task.Retention, error) {
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
 	list := []task.Retention{c.queue.retentions[""]}
@@ -112,8 +112,15 @@ func (c *cluster) Retentions(context.Context) ([]task.Retention, error) {
 }
 
 // SetRetention is transport.Admin's.
-func (c *cluster) SetRetention(_ context.Context, r task.Retention) error {
+func (c *cluster) SetRetention(ctx context.Context, r task.Retention, match string) error {
 	if err := r.Validate(); err != nil {
+		return err
+	}
+	list, err := c.Retentions(ctx, false)
+	if err == nil && match != "" && task.RetentionsTag(list) != match {
+		err = fmt.Errorf("%w: the retention of ended tasks", task.ErrPrecondition)
+	}
+	if err != nil {
 		return err
 	}
 	c.queue.mu.Lock()

@@ -56,6 +56,8 @@ var (
 	ErrUnauthenticated = errors.New("not authenticated")
 	// ErrPermissionDenied: the caller's token is not for that: its role is too weak, or the queue is not one of its own.
 	ErrPermissionDenied = errors.New("permission denied")
+	// ErrPrecondition: what was to be changed is not as the caller said that it is.
+	ErrPrecondition = errors.New("changed meanwhile")
 	// ErrInternal: the node met an error of its own; its log says more.
 	ErrInternal = errors.New("internal error")
 )

@@ -1,7 +1,12 @@
 package task
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
 	"fmt"
+	"slices"
+	"strings"
 	"time"
 	"unicode"
 	"unicode/utf8"
@@ -84,6 +89,35 @@ type QueueChange struct {
 	Depth       *uint64
 	Bytes       *uint64
 	Aging       *time.Duration
+	// Match makes the change only if the settings of the queue and its types have this SettingsTag; empty for any.
+	Match string
+}
+
+// SettingsTag is the same for the same settings of a queue and its types, in any order.
+func SettingsTag(list []QueueSettings) string {
+	var set []string
+	for i := range list {
+		if s := &list[i]; !s.IsUnset() {
+			set = append(set, fmt.Sprintf("%q %q %t %q %d %d/%d/%d %d %d %d", s.Queue, s.Type, s.Paused, s.Reason, s.Concurrency,
+				s.Rate.Count, s.Rate.Per, s.Rate.Burst, s.Depth, s.Bytes, s.Aging))
+		}
+	}
+	return tagOf(set)
+}
+
+// tagOf is a short hash of texts that stands for all of them.
+func tagOf(texts []string) string {
+	slices.Sort(texts)
+	sum := sha256.Sum256([]byte(strings.Join(texts, "\n")))
+	return hex.EncodeToString(sum[:12])
+}
+
+// checkTag refuses what is too long to be a tag. The error wraps ErrInvalid.
+func checkTag(tag string) error {
+	if len(tag) > MaxName {
+		return fmt.Errorf("%w: match has %d bytes, at most %d are allowed", ErrInvalid, len(tag), MaxName)
+	}
+	return nil
 }
 
 // Apply makes the change.
@@ -115,7 +149,7 @@ func (c *QueueChange) Validate() error {
 			return err
 		}
 	}
-	if err := c.validateReason(); err != nil {
+	if err := errors.Join(c.validateReason(), checkTag(c.Match)); err != nil {
 		return err
 	}
 	var s QueueSettings

@@ -25,6 +25,17 @@ func DefaultRetention() Retention {
 	return Retention{Completed: day, DeadLetter: 7 * day, Cancelled: 7 * day}
 }
 
+// RetentionsTag is the same for the same settings, in any order.
+func RetentionsTag(list []Retention) string {
+	var set []string
+	for _, r := range list {
+		if !r.IsUnset() {
+			set = append(set, fmt.Sprintf("%q %d %d %d", r.Type, r.Completed, r.DeadLetter, r.Cancelled))
+		}
+	}
+	return tagOf(set)
+}
+
 // Of returns the duration for a terminal status.
 func (r *Retention) Of(s Status) time.Duration {
 	switch s {

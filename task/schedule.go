@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"crypto/sha256"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"strings"
 	"time"
@@ -223,12 +224,21 @@ type ScheduleChange struct {
 	Schedule Schedule // ScheduleSet: its first part
 	Reason   string   // SchedulePause
 	TaskID   ID       // ScheduleTrigger: the id that the task shall have
+	// Match, with ScheduleSet, makes the change only if the schedule has this Tag, or, with ScheduleAbsent, if there is
+	// none; empty for any.
+	Match string
 }
+
+// ScheduleAbsent is a Match of schedules that are not there.
+const ScheduleAbsent = "absent"
+
+// Tag changes with each change of the schedule, but not with a fire.
+func (s *Schedule) Tag() string { return fmt.Sprintf("%d.%d", s.ID, s.Version) }
 
 // Validate checks the change, but for expression and zone. The error wraps ErrInvalid or ErrTooLarge.
 func (c *ScheduleChange) Validate() error {
 	if c.Action == ScheduleSet {
-		return c.Schedule.Validate()
+		return errors.Join(c.Schedule.Validate(), checkTag(c.Match))
 	}
 	if c.Action < ScheduleSet || c.Action > ScheduleRemove {
 		return fmt.Errorf("%w: action %d; allowed are 1 set, 2 pause, 3 resume, 4 trigger, 5 remove", ErrInvalid, c.Action)
@@ -248,6 +258,7 @@ type ScheduleQuery struct {
 	Fires int    // with Name: how many of its next fires to tell
 	After string // a list: those whose names come after this one
 	Limit int    // a list: at most so many
+	Stale bool
 }
 
 // SchedulePage is one answer to a ScheduleQuery.

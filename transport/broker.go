@@ -71,8 +71,9 @@ type Admin interface {
 	// Queues lists queues with tasks or settings, each with the sum of its types first.
 	Queues(ctx context.Context, q task.QueuesQuery) ([]task.QueueState, error)
 	// Retentions lists how long ended tasks are kept: for all types first.
-	Retentions(ctx context.Context) ([]task.Retention, error)
-	SetRetention(ctx context.Context, r task.Retention) error
+	Retentions(ctx context.Context, stale bool) ([]task.Retention, error)
+	// SetRetention changes nothing unless match is empty or the tag of all settings.
+	SetRetention(ctx context.Context, r task.Retention, match string) error
 	// ChangeSchedule returns the schedule as it is then, nil after it was triggered or removed, and the receipt of the
 	// task that was triggered.
 	ChangeSchedule(ctx context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error)
@@ -82,7 +83,7 @@ type Admin interface {
 	// TryOperation counts what an operation would change, from a cursor on and as far as one call looks; next is nil at
 	// the end.
 	TryOperation(ctx context.Context, o task.OperationOrder, cursor []byte) (would task.Operation, next []byte, err error)
-	Operations(ctx context.Context) ([]task.Operation, error)
+	Operations(ctx context.Context, stale bool) ([]task.Operation, error)
 	CancelOperation(ctx context.Context, id task.ID) error
 	// CreateToken makes a token, or returns it as it is if it is there. RevokeToken ends one, the last valid one of an admin
 	// only by force.

@@ -118,13 +118,13 @@ func (c *conn) retention(f wire.Frame) (wire.Message, error) {
 			err = c.mayAll(f.Type)
 		}
 		if err == nil {
-			err = c.s.admin.SetRetention(c.ctx, r)
+			err = c.s.admin.SetRetention(c.ctx, r, m.Match)
 		}
 		if err != nil {
 			return nil, err
 		}
 	}
-	list, err := c.s.admin.Retentions(c.ctx)
+	list, err := c.s.admin.Retentions(c.ctx, m.Stale && m.Set == nil)
 	if err != nil {
 		return nil, err
 	}

@@ -56,7 +56,7 @@ func (c *conn) operations(f wire.Frame) (wire.Message, error) {
 	if err != nil {
 		return nil, err
 	}
-	list, err := c.ownOperations()
+	list, err := c.ownOperations(m.Stale && !m.Cancel)
 	if err != nil || len(m.Id) == 0 {
 		return wire.OperationsToPB(list), err
 	}
@@ -73,7 +73,7 @@ func (c *conn) cancelOperation(f wire.Frame, id task.ID) error {
 		return err
 	}
 	if c.access.IsRestricted() {
-		list, err := c.ownOperations()
+		list, err := c.ownOperations(false)
 		if err != nil {
 			return err
 		}
@@ -85,7 +85,7 @@ func (c *conn) cancelOperation(f wire.Frame, id task.ID) error {
 }
 
 // ownOperations lists those that the client may see: of one of its queues.
-func (c *conn) ownOperations() ([]task.Operation, error) {
-	list, err := c.s.admin.Operations(c.ctx)
+func (c *conn) ownOperations(stale bool) ([]task.Operation, error) {
+	list, err := c.s.admin.Operations(c.ctx, stale)
 	return slices.DeleteFunc(list, func(o task.Operation) bool { return c.mayNamed(o.Selection.Queue) != nil }), err
 }

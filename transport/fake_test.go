@@ -255,7 +255,7 @@ func (a *fakeAdmin) DrainWorker(_ context.Context, name string) ([]member.Worker
 	return []member.Worker{{Session: task.SessionID{1}, IDs: []string{name}, Draining: true}}, nil
 }
 
-func (a *fakeAdmin) Retentions(context.Context) ([]task.Retention, error) {
+func (a *fakeAdmin) Retentions(context.Context, bool) ([]task.Retention, error) {
 	return []task.Retention{{}, {Type: a.name, Completed: time.Hour}}, nil
 }
 func (a *fakeAdmin) ChangeSchedule(_ context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
@@ -283,7 +283,7 @@ func (a *fakeAdmin) RevokeToken(_ context.Context, id string, force bool) (membe
 	return member.Token{ID: id, Role: member.RoleAdmin}, nil
 }
 
-func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention) error {
+func (a *fakeAdmin) SetRetention(_ context.Context, r task.Retention, _ string) error {
 	return r.Validate()
 }
 
@@ -293,7 +293,7 @@ func (a *fakeAdmin) StartOperation(_ context.Context, o task.OperationOrder) (ta
 func (a *fakeAdmin) TryOperation(_ context.Context, o task.OperationOrder, cursor []byte) (task.Operation, []byte, error) {
 	return task.Operation{OperationOrder: o, Changed: 5}, append(cursor, 1), nil
 }
-func (a *fakeAdmin) Operations(context.Context) ([]task.Operation, error) {
+func (a *fakeAdmin) Operations(context.Context, bool) ([]task.Operation, error) {
 	id := task.ID{1, 6: 0x70, 8: 0x80}
 	return []task.Operation{{OperationOrder: task.OperationOrder{ID: id, Action: task.ActionCancel}}, {OperationOrder: task.OperationOrder{Action: task.ActionRetry}}}, nil
 }

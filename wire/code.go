@@ -40,6 +40,7 @@ var codes = [...]codeRow{
 	{29, "unauthenticated", task.ErrUnauthenticated, false},
 	{31, "permission_denied", task.ErrPermissionDenied, false},
 	{17, "not_allowed", task.ErrNotAllowed, false},
+	{40, "precondition", task.ErrPrecondition, false},
 	{25, "unknown_outcome", task.ErrUnknownOutcome, false},
 	{20, "not_leader", task.ErrNotLeader, true},
 	{21, "no_leader", task.ErrNoLeader, true},

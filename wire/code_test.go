@@ -25,7 +25,7 @@ var sentinels = map[string]error{
 	"ErrBusy": task.ErrBusy, "ErrTimeout": task.ErrTimeout, "ErrShutdown": task.ErrShutdown, "ErrDiskFull": task.ErrDiskFull,
 	"ErrQueueFull":       task.ErrQueueFull,
 	"ErrUnauthenticated": task.ErrUnauthenticated, "ErrPermissionDenied": task.ErrPermissionDenied,
-	"ErrNotAllowed": task.ErrNotAllowed, "ErrInternal": task.ErrInternal,
+	"ErrNotAllowed": task.ErrNotAllowed, "ErrPrecondition": task.ErrPrecondition, "ErrInternal": task.ErrInternal,
 }
 
 // TestEverySentinel: each sentinel of package task has one row, and crosses the wire as itself and nothing else.

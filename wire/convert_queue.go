@@ -9,6 +9,7 @@ import (
 func QueueChangeToPB(c *task.QueueChange) *wirepb.SetQueueRequest {
 	p := &wirepb.SetQueueRequest{
 		Queue: c.Queue, Type: c.Type, Paused: c.Paused, Reason: c.Reason, Concurrency: c.Concurrency, Depth: c.Depth, Bytes: c.Bytes,
+		Match: c.Match,
 	}
 	if c.Rate != nil {
 		p.Rate = &wirepb.Rate{Count: c.Rate.Count, PerUs: c.Rate.Per.Microseconds(), Burst: c.Rate.Burst}
@@ -25,6 +26,7 @@ func QueueChangeToPB(c *task.QueueChange) *wirepb.SetQueueRequest {
 func QueueChangeFromPB(p *wirepb.SetQueueRequest) (task.QueueChange, error) {
 	c := task.QueueChange{
 		Queue: p.Queue, Type: p.Type, Paused: p.Paused, Reason: p.Reason, Concurrency: p.Concurrency, Depth: p.Depth, Bytes: p.Bytes,
+		Match: p.Match,
 	}
 	if p.Rate != nil {
 		r, err := rateFromPB(p.Rate)

@@ -18,7 +18,7 @@ func ScheduleToPB(s *task.Schedule) *wirepb.Schedule {
 		Overlap: uint32(s.Overlap), StartUs: micros(s.Start), EndUs: micros(s.End), Paused: s.Paused,
 		PauseReason: s.PauseReason, NextUs: micros(s.Next), LastFireUs: micros(s.LastFire), LastTask: bytesOf(s.LastTask),
 		LastError: s.LastError, Fired: s.Fired, Skipped: s.Skipped, CreatedUs: micros(s.CreatedAt),
-		UpdatedUs: micros(s.UpdatedAt),
+		UpdatedUs: micros(s.UpdatedAt), Id: s.ID, Version: s.Version,
 	}
 }
 
@@ -31,7 +31,7 @@ func ScheduleFromPB(p *wirepb.Schedule) (*task.Schedule, error) {
 	var f fields
 	s := &task.Schedule{
 		Name: p.Name, Expression: p.Expression, Zone: p.Zone, Paused: p.Paused, PauseReason: p.PauseReason,
-		LastError: p.LastError, Fired: p.Fired, Skipped: p.Skipped,
+		LastError: p.LastError, Fired: p.Fired, Skipped: p.Skipped, ID: p.Id, Version: p.Version,
 	}
 	spec, err := scheduledSpec(p.Task)
 	s.Task = take(&f, spec, err)
@@ -72,7 +72,7 @@ func scheduledSpec(p *wirepb.TaskSpec) (task.Spec, error) {
 
 // ScheduleChangeToPB says a change on the wire.
 func ScheduleChangeToPB(c *task.ScheduleChange) *wirepb.SetScheduleRequest {
-	p := &wirepb.SetScheduleRequest{Action: uint32(c.Action), Name: c.Name, Reason: c.Reason, TaskId: bytesOf(c.TaskID)}
+	p := &wirepb.SetScheduleRequest{Action: uint32(c.Action), Name: c.Name, Reason: c.Reason, TaskId: bytesOf(c.TaskID), Match: c.Match}
 	if c.Action == task.ScheduleSet {
 		p.Schedule = ScheduleToPB(&c.Schedule)
 	}
@@ -83,7 +83,7 @@ func ScheduleChangeToPB(c *task.ScheduleChange) *wirepb.SetScheduleRequest {
 func ScheduleChangeFromPB(p *wirepb.SetScheduleRequest) (c task.ScheduleChange, err error) {
 	var f fields
 	action, err := small("action", p.Action)
-	c = task.ScheduleChange{Action: task.ScheduleAction(take(&f, action, err)), Name: p.Name, Reason: p.Reason}
+	c = task.ScheduleChange{Action: task.ScheduleAction(take(&f, action, err)), Name: p.Name, Reason: p.Reason, Match: p.Match}
 	id, err := optionalID16[task.ID]("task_id", p.TaskId)
 	c.TaskID = take(&f, id, err)
 	if c.Action == task.ScheduleSet && f.err == nil {
@@ -92,20 +92,21 @@ func ScheduleChangeFromPB(p *wirepb.SetScheduleRequest) (c task.ScheduleChange, 
 			return c, err
 		}
 		c.Schedule = *s
+		c.Schedule.ID, c.Schedule.Version = 0, 0 // the broker's to say
 	}
 	return c, f.err
 }
 
 // ScheduleQueryToPB says a query on the wire.
 func ScheduleQueryToPB(q *task.ScheduleQuery) *wirepb.SchedulesRequest {
-	return &wirepb.SchedulesRequest{Name: q.Name, Fires: uint32(q.Fires), After: q.After, Limit: uint32(q.Limit)}
+	return &wirepb.SchedulesRequest{Name: q.Name, Fires: uint32(q.Fires), After: q.After, Limit: uint32(q.Limit), Stale: q.Stale}
 }
 
 // ScheduleQueryFromPB reads a query. Numbers too large for any answer are cut to what Validate refuses.
 func ScheduleQueryFromPB(p *wirepb.SchedulesRequest) task.ScheduleQuery {
 	return task.ScheduleQuery{
 		Name: p.Name, Fires: int(min(p.Fires, task.MaxUpcoming+1)), After: p.After,
-		Limit: int(min(p.Limit, task.MaxItems+1)),
+		Limit: int(min(p.Limit, task.MaxItems+1)), Stale: p.Stale,
 	}
 }
 

@@ -4336,6 +4336,7 @@ type SetQueueRequest struct {
 	Depth         *uint64                `protobuf:"varint,7,opt,name=depth,proto3,oneof" json:"depth,omitempty"`
 	Bytes         *uint64                `protobuf:"varint,8,opt,name=bytes,proto3,oneof" json:"bytes,omitempty"`
 	AgingUs       *int64                 `protobuf:"varint,9,opt,name=aging_us,json=agingUs,proto3,oneof" json:"aging_us,omitempty"`
+	Match         string                 `protobuf:"bytes,10,opt,name=match,proto3" json:"match,omitempty"` // only if the settings of the queue and its types have this tag; empty for any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4431,6 +4432,13 @@ func (x *SetQueueRequest) GetAgingUs() int64 {
 		return *x.AgingUs
 	}
 	return 0
+}
+
+func (x *SetQueueRequest) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
 }
 
 type SetQueueReply struct {
@@ -4770,7 +4778,9 @@ func (x *Retention) GetCancelledUs() int64 {
 // RetentionRequest changes the setting of one type, or none, and asks for all.
 type RetentionRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
-	Set           *Retention             `protobuf:"bytes,1,opt,name=set,proto3" json:"set,omitempty"` // absent: only list; with nothing set: the type's setting is removed
+	Set           *Retention             `protobuf:"bytes,1,opt,name=set,proto3" json:"set,omitempty"`      // absent: only list; with nothing set: the type's setting is removed
+	Match         string                 `protobuf:"bytes,2,opt,name=match,proto3" json:"match,omitempty"`  // with set: only if all settings have this tag; empty for any
+	Stale         bool                   `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"` // without set: answer from this node's state, however old
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4810,6 +4820,20 @@ func (x *RetentionRequest) GetSet() *Retention {
 		return x.Set
 	}
 	return nil
+}
+
+func (x *RetentionRequest) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
+func (x *RetentionRequest) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
 }
 
 type RetentionReply struct {
@@ -4878,6 +4902,8 @@ type Schedule struct {
 	Skipped       uint64 `protobuf:"varint,16,opt,name=skipped,proto3" json:"skipped,omitempty"`
 	CreatedUs     int64  `protobuf:"varint,17,opt,name=created_us,json=createdUs,proto3" json:"created_us,omitempty"`
 	UpdatedUs     int64  `protobuf:"varint,18,opt,name=updated_us,json=updatedUs,proto3" json:"updated_us,omitempty"`
+	Id            uint64 `protobuf:"varint,19,opt,name=id,proto3" json:"id,omitempty"`           // another one for another schedule of the same name
+	Version       uint64 `protobuf:"varint,20,opt,name=version,proto3" json:"version,omitempty"` // another one after each change, but not after a fire
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5038,6 +5064,20 @@ func (x *Schedule) GetUpdatedUs() int64 {
 	return 0
 }
 
+func (x *Schedule) GetId() uint64 {
+	if x != nil {
+		return x.Id
+	}
+	return 0
+}
+
+func (x *Schedule) GetVersion() uint64 {
+	if x != nil {
+		return x.Version
+	}
+	return 0
+}
+
 type SetScheduleRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Action        uint32                 `protobuf:"varint,1,opt,name=action,proto3" json:"action,omitempty"`              // 1 set, 2 pause, 3 resume, 4 trigger, 5 remove
@@ -5045,6 +5085,7 @@ type SetScheduleRequest struct {
 	Schedule      *Schedule              `protobuf:"bytes,3,opt,name=schedule,proto3" json:"schedule,omitempty"`           // set: what it shall be
 	Reason        string                 `protobuf:"bytes,4,opt,name=reason,proto3" json:"reason,omitempty"`               // pause
 	TaskId        []byte                 `protobuf:"bytes,5,opt,name=task_id,json=taskId,proto3" json:"task_id,omitempty"` // trigger: the id that the task shall have
+	Match         string                 `protobuf:"bytes,6,opt,name=match,proto3" json:"match,omitempty"`                 // set: only if the schedule is still "ID.VERSION", or "absent" if there is none; empty for any
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5114,6 +5155,13 @@ func (x *SetScheduleRequest) GetTaskId() []byte {
 	return nil
 }
 
+func (x *SetScheduleRequest) GetMatch() string {
+	if x != nil {
+		return x.Match
+	}
+	return ""
+}
+
 type SetScheduleReply struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Schedule      *Schedule              `protobuf:"bytes,1,opt,name=schedule,proto3" json:"schedule,omitempty"` // as it is now, without payload; absent after trigger and remove
@@ -5172,6 +5220,7 @@ type SchedulesRequest struct {
 	Fires         uint32                 `protobuf:"varint,2,opt,name=fires,proto3" json:"fires,omitempty"` // with name: how many of its next fires to tell
 	After         string                 `protobuf:"bytes,3,opt,name=after,proto3" json:"after,omitempty"`  // a list: those whose names come after
 	Limit         uint32                 `protobuf:"varint,4,opt,name=limit,proto3" json:"limit,omitempty"`
+	Stale         bool                   `protobuf:"varint,5,opt,name=stale,proto3" json:"stale,omitempty"` // answer from this node's state, however old
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5232,6 +5281,13 @@ func (x *SchedulesRequest) GetLimit() uint32 {
 		return x.Limit
 	}
 	return 0
+}
+
+func (x *SchedulesRequest) GetStale() bool {
+	if x != nil {
+		return x.Stale
+	}
+	return false
 }
 
 type SchedulesReply struct {
@@ -5891,6 +5947,7 @@ type OperationsRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`          // empty for all
 	Cancel        bool                   `protobuf:"varint,2,opt,name=cancel,proto3" json:"cancel,omitempty"` // cancel it first
+	Stale         bool                   `protobuf:"varint,3,opt,name=stale,proto3" json:"stale,omitempty"`   // without cancel: answer from this node's state, however old
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -5935,6 +5992,13 @@ func (x *OperationsRequest) GetId() []byte {
 func (x *OperationsRequest) GetCancel() bool {
 	if x != nil {
 		return x.Cancel
+	}
+	return false
+}
+
+func (x *OperationsRequest) GetStale() bool {
+	if x != nil {
+		return x.Stale
 	}
 	return false
 }
@@ -6740,7 +6804,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x04Rate\x12\x14\n" +
 	"\x05count\x18\x01 \x01(\rR\x05count\x12\x15\n" +
 	"\x06per_us\x18\x02 \x01(\x03R\x05perUs\x12\x14\n" +
-	"\x05burst\x18\x03 \x01(\rR\x05burst\"\xd2\x02\n" +
+	"\x05burst\x18\x03 \x01(\rR\x05burst\"\xe8\x02\n" +
 	"\x0fSetQueueRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x1b\n" +
@@ -6750,7 +6814,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x04rate\x18\x06 \x01(\v2\x13.haiku.wire.v1.RateR\x04rate\x12\x19\n" +
 	"\x05depth\x18\a \x01(\x04H\x02R\x05depth\x88\x01\x01\x12\x19\n" +
 	"\x05bytes\x18\b \x01(\x04H\x03R\x05bytes\x88\x01\x01\x12\x1e\n" +
-	"\baging_us\x18\t \x01(\x03H\x04R\aagingUs\x88\x01\x01B\t\n" +
+	"\baging_us\x18\t \x01(\x03H\x04R\aagingUs\x88\x01\x01\x12\x14\n" +
+	"\x05match\x18\n" +
+	" \x01(\tR\x05matchB\t\n" +
 	"\a_pausedB\x0e\n" +
 	"\f_concurrencyB\b\n" +
 	"\x06_depthB\b\n" +
@@ -6781,11 +6847,13 @@ const file_wire_proto_rawDesc = "" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12!\n" +
 	"\fcompleted_us\x18\x02 \x01(\x03R\vcompletedUs\x12$\n" +
 	"\x0edead_letter_us\x18\x03 \x01(\x03R\fdeadLetterUs\x12!\n" +
-	"\fcancelled_us\x18\x04 \x01(\x03R\vcancelledUs\">\n" +
+	"\fcancelled_us\x18\x04 \x01(\x03R\vcancelledUs\"j\n" +
 	"\x10RetentionRequest\x12*\n" +
-	"\x03set\x18\x01 \x01(\v2\x18.haiku.wire.v1.RetentionR\x03set\"F\n" +
+	"\x03set\x18\x01 \x01(\v2\x18.haiku.wire.v1.RetentionR\x03set\x12\x14\n" +
+	"\x05match\x18\x02 \x01(\tR\x05match\x12\x14\n" +
+	"\x05stale\x18\x03 \x01(\bR\x05stale\"F\n" +
 	"\x0eRetentionReply\x124\n" +
-	"\bsettings\x18\x01 \x03(\v2\x18.haiku.wire.v1.RetentionR\bsettings\"\x86\x04\n" +
+	"\bsettings\x18\x01 \x03(\v2\x18.haiku.wire.v1.RetentionR\bsettings\"\xb0\x04\n" +
 	"\bSchedule\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x1e\n" +
 	"\n" +
@@ -6811,21 +6879,25 @@ const file_wire_proto_rawDesc = "" +
 	"\n" +
 	"created_us\x18\x11 \x01(\x03R\tcreatedUs\x12\x1d\n" +
 	"\n" +
-	"updated_us\x18\x12 \x01(\x03R\tupdatedUs\"\xa6\x01\n" +
+	"updated_us\x18\x12 \x01(\x03R\tupdatedUs\x12\x0e\n" +
+	"\x02id\x18\x13 \x01(\x04R\x02id\x12\x18\n" +
+	"\aversion\x18\x14 \x01(\x04R\aversion\"\xbc\x01\n" +
 	"\x12SetScheduleRequest\x12\x16\n" +
 	"\x06action\x18\x01 \x01(\rR\x06action\x12\x12\n" +
 	"\x04name\x18\x02 \x01(\tR\x04name\x123\n" +
 	"\bschedule\x18\x03 \x01(\v2\x17.haiku.wire.v1.ScheduleR\bschedule\x12\x16\n" +
 	"\x06reason\x18\x04 \x01(\tR\x06reason\x12\x17\n" +
-	"\atask_id\x18\x05 \x01(\fR\x06taskId\"y\n" +
+	"\atask_id\x18\x05 \x01(\fR\x06taskId\x12\x14\n" +
+	"\x05match\x18\x06 \x01(\tR\x05match\"y\n" +
 	"\x10SetScheduleReply\x123\n" +
 	"\bschedule\x18\x01 \x01(\v2\x17.haiku.wire.v1.ScheduleR\bschedule\x120\n" +
-	"\areceipt\x18\x02 \x01(\v2\x16.haiku.wire.v1.ReceiptR\areceipt\"h\n" +
+	"\areceipt\x18\x02 \x01(\v2\x16.haiku.wire.v1.ReceiptR\areceipt\"~\n" +
 	"\x10SchedulesRequest\x12\x12\n" +
 	"\x04name\x18\x01 \x01(\tR\x04name\x12\x14\n" +
 	"\x05fires\x18\x02 \x01(\rR\x05fires\x12\x14\n" +
 	"\x05after\x18\x03 \x01(\tR\x05after\x12\x14\n" +
-	"\x05limit\x18\x04 \x01(\rR\x05limit\"|\n" +
+	"\x05limit\x18\x04 \x01(\rR\x05limit\x12\x14\n" +
+	"\x05stale\x18\x05 \x01(\bR\x05stale\"|\n" +
 	"\x0eSchedulesReply\x125\n" +
 	"\tschedules\x18\x01 \x03(\v2\x17.haiku.wire.v1.ScheduleR\tschedules\x12\x1f\n" +
 	"\vupcoming_us\x18\x02 \x03(\x03R\n" +
@@ -6884,10 +6956,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x05error\x18\t \x01(\tR\x05error\x12\"\n" +
 	"\rstarted_at_us\x18\n" +
 	" \x01(\x03R\vstartedAtUs\x12\x1e\n" +
-	"\vended_at_us\x18\v \x01(\x03R\tendedAtUs\";\n" +
+	"\vended_at_us\x18\v \x01(\x03R\tendedAtUs\"Q\n" +
 	"\x11OperationsRequest\x12\x0e\n" +
 	"\x02id\x18\x01 \x01(\fR\x02id\x12\x16\n" +
-	"\x06cancel\x18\x02 \x01(\bR\x06cancel\"K\n" +
+	"\x06cancel\x18\x02 \x01(\bR\x06cancel\x12\x14\n" +
+	"\x05stale\x18\x03 \x01(\bR\x05stale\"K\n" +
 	"\x0fOperationsReply\x128\n" +
 	"\n" +
 	"operations\x18\x01 \x03(\v2\x18.haiku.wire.v1.OperationR\n" +
