@@ -34,6 +34,7 @@ type Node struct {
 
 	sessions *sessions
 	endings  *endings
+	journal  *changeLog
 	marks    *marks
 	disks    *diskspace
 	guard    guard
@@ -117,6 +118,7 @@ func (n *Node) Check() error {
 func (n *Node) onCommit(c fsm.Committed) {
 	n.endings.tell(c.Ended)
 	n.cfg.Observer.Changed(c.Changes)
+	n.journal.note(n.AppliedIndex(), c.Changes)
 	if l, err := n.leading(); err == nil {
 		l.wake(c.Claimable)
 		for _, name := range c.Freed {

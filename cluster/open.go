@@ -83,7 +83,7 @@ func newNode(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, id: cfg.Dir.NodeID(), clusterID: cfg.Dir.ClusterID(),
-		endings: newEndings(), marks: &marks{}, changed: make(chan struct{}), done: make(chan error, 1),
+		endings: newEndings(), journal: newChangeLog(), marks: &marks{}, changed: make(chan struct{}), done: make(chan error, 1),
 	}
 	n.sessions = newSessions(cfg.SessionGrace, n.onSessionLost)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -174,6 +174,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
 		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
 		Write: n.watchdog.bracket("writing the store").run, Apply: n.timeApply, OnTokens: n.onTokens,
+		OnRestore: func() { n.journal.reset(n.AppliedIndex()) },
 	})
 	if err := n.guard.load(n.store); err != nil {
 		return err

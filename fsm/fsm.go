@@ -15,10 +15,11 @@ import (
 // Options are the FSM's ways to tell its node what happened. All are called from Raft's apply goroutine and must not
 // block; none may change what is applied.
 type Options struct {
-	OnCommit func(Committed)                       // after each write; never nil
-	OnMark   func(index uint64, s *store.Snapshot) // a mark was applied; the snapshot is the callee's to release; never nil
-	OnFatal  func(error)                           // the store failed; the process has to end; never nil
-	OnTokens func()                                // tokens were made or revoked, or came with a snapshot; nil for nobody
+	OnCommit  func(Committed)                       // after each write; never nil
+	OnMark    func(index uint64, s *store.Snapshot) // a mark was applied; the snapshot is the callee's to release; never nil
+	OnFatal   func(error)                           // the store failed; the process has to end; never nil
+	OnTokens  func()                                // tokens were made or revoked, or came with a snapshot; nil for nobody
+	OnRestore func()                                // the whole state was replaced; nil if nobody wants to know
 	// HoldSnapshot reports whether Raft's log must not be truncated now; nil for never.
 	HoldSnapshot func() bool
 	// Write brackets the store's commit, so that a hanging disk is noticed; nil for no bracket.
@@ -228,6 +229,9 @@ func (f *FSM) Restore(r io.ReadCloser) error {
 		return err
 	}
 	f.tellTokens()
+	if f.opts.OnRestore != nil {
+		f.opts.OnRestore()
+	}
 	return nil
 }
 
