@@ -55,6 +55,13 @@ func (s *Server) cluster(ctx context.Context) (*reply[Cluster], error) {
 		return nil, err
 	}
 	changes, _ := s.leaders.list()
+	for i := range changes { // a node's name may come later than its leadership
+		for _, m := range status.Members {
+			if m.Address == changes[i].Leader {
+				changes[i].Leader = nameOf(&m)
+			}
+		}
+	}
 	c := Cluster{
 		ClusterID: status.ClusterID, Node: status.NodeName, NodeID: status.NodeID, Leader: leaderName(&status),
 		Stale: status.LeaderAddress == "", AppliedIndex: status.AppliedIndex, Term: status.Term, Missing: []string{},

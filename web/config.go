@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/member"
+	"github.com/haiku-queue/haiku/task"
 )
 
 // Config says where and what to serve.
@@ -91,22 +92,28 @@ type Sources struct {
 	Version   string
 }
 
-// Journal remembers the last changes of tasks while somebody listens.
+// Journal remembers the last changes of tasks while somebody listens. *cluster.Node fits.
 type Journal interface {
 	// Changes returns those after a position, at most limit, and the position after them. An empty position is now; known
 	// is false if the journal does not reach back to it. more is closed when there are further ones.
-	Changes(after string, limit int) (list []Change, next string, known bool, more <-chan struct{})
+	Changes(after string, limit int) (list []task.JournalEntry, next string, known bool, more <-chan struct{})
 	// Listen says that somebody wants changes, until stop is called.
 	Listen() (stop func())
 }
 
-// Change is a task as one write left it.
+// Change is what became of a task.
 type Change struct {
-	ID     string    `json:"id" doc:"Task id"`
+	ID     task.ID   `json:"id" format:"uuid"`
 	Queue  string    `json:"queue"`
 	Type   string    `json:"type"`
-	Status string    `json:"status" doc:"Phase of the task, or deleted"`
+	Status string    `json:"status" doc:"Of the task from then on, or deleted"`
 	At     time.Time `json:"at"`
-	// Position is that of the change, with which a listener goes on after it.
-	Position string `json:"-"`
+}
+
+func changeOf(e *task.JournalEntry) Change {
+	c := Change{ID: e.ID, Queue: e.Queue, Type: e.Type, Status: "deleted", At: e.At}
+	if e.To != 0 {
+		c.Status = e.To.String()
+	}
+	return c
 }

@@ -177,7 +177,7 @@ func (st *stream) operations(ctx context.Context) {
 	defer cancel()
 	var list []task.Operation
 	err := st.s.call(ctx, func(c *client.Client) (err error) {
-		list, err = c.Operations(ctx)
+		list, err = c.Operations(ctx, client.Stale())
 		return err
 	})
 	if err != nil {
@@ -215,7 +215,7 @@ func (st *stream) tasks() <-chan struct{} {
 				st.skipped++
 				continue
 			}
-			st.put("task", list[i].Position, list[i])
+			st.put("task", list[i].Position, changeOf(&list[i]))
 		}
 		st.position = next
 		if len(list) < readChanges {

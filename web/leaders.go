@@ -52,14 +52,9 @@ func (l *leaders) watch(ctx context.Context) {
 }
 
 func (l *leaders) note(ctx context.Context, address string) {
-	c := LeaderChange{At: time.Now().UTC(), Leader: address}
+	c := LeaderChange{At: time.Now().UTC(), Leader: address} // its name comes with the answer that tells it
 	if status, err := l.of.Status(ctx); err == nil {
 		c.Term = status.Term
-		for _, m := range status.Members {
-			if m.Address == address && m.Name != "" {
-				c.Leader = m.Name
-			}
-		}
 	}
 	l.mu.Lock()
 	defer l.mu.Unlock()

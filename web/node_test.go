@@ -57,7 +57,7 @@ func startNode(t *testing.T, change func(*Config, *Sources)) *testNode {
 		MinLease: n.node.MinLease(), Advertise: address,
 	}, n.node, n.node)
 	config := Config{Addr: "127.0.0.1:0", Node: address, Logger: log, DedupWindow: 24 * time.Hour}
-	sources := Sources{Inspector: n.node, Version: "test"}
+	sources := Sources{Inspector: n.node, Journal: n.node, Version: "test"}
 	if change != nil {
 		change(&config, &sources)
 	}

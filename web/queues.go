@@ -2,16 +2,9 @@ package web
 
 import (
 	"context"
-	"crypto/sha256"
-	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"net/http"
-	"slices"
-	"strings"
 	"time"
-
-	"github.com/danielgtaylor/huma/v2"
 
 	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/task"
@@ -84,6 +77,7 @@ type queueOutput struct {
 func (s *Server) registerQueues(a *api) {
 	register(a, op{http.MethodGet, "/v1/queues", "list-queues", "queues", "List queues with counts and settings"}, s.queues)
 	register(a, op{http.MethodGet, "/v1/queues/{queue}", "get-queue", "queues", "Show a queue and its types"}, s.queue)
+	s.registerSettings(a)
 }
 
 func (s *Server) queues(ctx context.Context, in *queuesInput) (*reply[QueueList], error) {
@@ -137,33 +131,9 @@ func detailOf(name string, states []task.QueueState) QueueDetail {
 
 // settingsTag is the entity tag of a queue's settings and those of its types.
 func settingsTag(states []task.QueueState) string {
-	var set []task.QueueSettings
+	list := make([]task.QueueSettings, len(states))
 	for i := range states {
-		if !states[i].IsUnset() {
-			set = append(set, states[i].QueueSettings)
-		}
+		list[i] = states[i].QueueSettings
 	}
-	return tagOf(set)
+	return quoted(task.SettingsTag(list))
 }
-
-// tagOf is the entity tag of a value.
-func tagOf(v any) string {
-	text, err := json.Marshal(v)
-	if err != nil {
-		return ""
-	}
-	sum := sha256.Sum256(text)
-	return `"` + hex.EncodeToString(sum[:12]) + `"`
-}
-
-// matches reports whether an If-Match header allows to change what has a tag.
-func matches(header, tag string) bool {
-	if header == "" || strings.TrimSpace(header) == "*" {
-		return true
-	}
-	return slices.ContainsFunc(strings.Split(header, ","), func(one string) bool {
-		return strings.TrimPrefix(strings.TrimSpace(one), "W/") == tag
-	})
-}
-
-var _ huma.StatusError = (*Problem)(nil)

@@ -38,7 +38,13 @@ func (s *Server) routes() (http.Handler, error) {
 func (s *Server) register(a *api) {
 	s.registerTasks(a)
 	s.registerQueues(a)
+	s.registerDeadLetters(a)
+	s.registerOperations(a)
+	s.registerSchedules(a)
+	s.registerWorkers(a)
+	s.registerWorkerAPI(a)
 	s.registerCluster(a)
+	s.registerAdmin(a)
 	s.registerOverview(a)
 	s.registerEvents(a)
 	s.registerLogin(a)

@@ -23,6 +23,7 @@ type Server struct {
 	listener net.Listener
 	http     *http.Server
 	clients  *clients
+	sessions *sessions
 	ctx      context.Context // ends with Close
 	cancel   context.CancelFunc
 	waits    context.Context // ends with Drain: event streams, waiting claims
@@ -63,6 +64,7 @@ func Listen(cfg Config) (*Server, error) {
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.waits, s.drain = context.WithCancel(s.ctx)
 	s.clients = newClients(cfg.Node, cfg.Logger)
+	s.sessions = newSessions(s.clients)
 	s.http = &http.Server{
 		Handler: http.HandlerFunc(s.answer), ReadHeaderTimeout: cfg.Limits.HeaderTimeout,
 		IdleTimeout: cfg.Limits.IdleTimeout, MaxHeaderBytes: maxHeaderBytes,
@@ -98,6 +100,7 @@ func (s *Server) Serve(src Sources) (err error) {
 		close(s.served)
 		s.wg.Go(func() { s.leaders.watch(s.ctx) })
 		s.wg.Go(func() { s.clients.tidy(s.ctx) })
+		s.wg.Go(func() { s.sessions.tidy(s.ctx) })
 		s.wg.Go(func() {
 			err := s.http.Serve(limitConns(s.listener, s.cfg.Limits.Connections))
 			if err != nil && !errors.Is(err, http.ErrServerClosed) {
@@ -128,6 +131,7 @@ func (s *Server) Close() error {
 		if lerr := s.listener.Close(); lerr != nil && !errors.Is(lerr, net.ErrClosed) {
 			err = errors.Join(err, lerr)
 		}
+		s.sessions.close()
 		s.clients.close()
 		s.wg.Wait()
 		s.closeErr = err

@@ -145,18 +145,23 @@ func (s *Server) idsFor(ctx context.Context, c *client.Client, key string) (func
 	if key == "" {
 		return func(int) task.ID { return task.NewID() }, nil
 	}
-	period := max(s.cfg.DedupWindow/2, time.Second)
-	begin := time.Now().Truncate(period)
+	before, begin := s.keyPeriods()
 	token := tokenIn(ctx)
-	before := keyedID(token, key, begin.Add(-period), 0)
-	_, err := c.Get(ctx, before)
+	_, err := c.Get(ctx, keyedID(token, key, before, 0))
 	switch {
 	case err == nil:
-		begin = begin.Add(-period)
+		begin = before
 	case !errors.Is(err, task.ErrNotFound):
 		return nil, err
 	}
 	return func(i int) task.ID { return keyedID(token, key, begin, i) }, nil
+}
+
+// keyPeriods are the beginnings of the period before and of the one that it is now.
+func (s *Server) keyPeriods() (before, now time.Time) {
+	period := max(s.cfg.DedupWindow/2, time.Second)
+	now = time.Now().Truncate(period)
+	return now.Add(-period), now
 }
 
 // keyedID is the id of the i-th task of a request with an idempotency key: a UUID of version 7 with the time of its

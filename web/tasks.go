@@ -43,6 +43,7 @@ type listInput struct {
 	ScheduledTo   time.Time `query:"scheduled_to" doc:"Only with a scheduled time before this one"`
 	UpdatedBefore time.Time `query:"updated_before" doc:"Only tasks that have not changed since"`
 	Error         string    `query:"error" maxLength:"1024" doc:"Only tasks whose error contains this text"`
+	Filter        string    `query:"filter" maxLength:"4096" doc:"The same as text, in place of the parameters above: queue:mail type:send status:failed priority:200.. error:refused older-than:36h scheduled:A..B"`
 	Order         string    `query:"order" enum:"id,priority,scheduled" default:"id" doc:"id: all tasks, oldest first; priority: ready tasks, as claims take them; scheduled: scheduled tasks and retries, earliest first"`
 	Limit         int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor        string    `query:"cursor" maxLength:"2048" doc:"next of the page before"`
@@ -57,6 +58,17 @@ type TaskPage struct {
 }
 
 func (in *listInput) filter() (f task.Filter, err error) {
+	if in.Filter != "" {
+		if in.Queue != "" || in.Type != "" || in.Status != "" || in.PriorityMin != 0 || in.PriorityMax != 255 || in.Error != "" ||
+			!in.ScheduledFrom.IsZero() || !in.ScheduledTo.IsZero() || !in.UpdatedBefore.IsZero() {
+			return f, fault("query.filter", "filter stands in place of the other parameters that select tasks")
+		}
+		if f, err = task.ParseFilter(in.Filter, time.Now()); err != nil {
+			return f, err
+		}
+		f.Limit, f.WithPayload = in.Limit, in.Payload
+		return f, in.page(&f)
+	}
 	f = task.Filter{
 		Queue: in.Queue, Type: in.Type, MinPriority: task.Priority(in.PriorityMin), ScheduledFrom: in.ScheduledFrom,
 		ScheduledTo: in.ScheduledTo, UpdatedBefore: in.UpdatedBefore, ErrorContains: in.Error, Limit: in.Limit,
@@ -71,13 +83,18 @@ func (in *listInput) filter() (f task.Filter, err error) {
 			return f, err
 		}
 	}
+	return f, in.page(&f)
+}
+
+// page reads what says which page, in which order.
+func (in *listInput) page(f *task.Filter) (err error) {
 	if f.Order, err = task.ParseOrder(in.Order); err != nil {
-		return f, err
+		return err
 	}
 	if f.Cursor, err = base64.RawURLEncoding.DecodeString(in.Cursor); err != nil {
-		return f, fault("query.cursor", "cursor is not the next of a page")
+		return fault("query.cursor", "cursor is not the next of a page")
 	}
-	return f, f.Validate()
+	return f.Validate()
 }
 
 func (s *Server) list(ctx context.Context, in *listInput) (*reply[TaskPage], error) {

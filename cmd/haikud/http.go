@@ -29,7 +29,9 @@ func (d *daemon) serveHTTP() error {
 	if d.cfg.HTTPExposed() {
 		d.log.Warn("INSECURE: others can reach this node over HTTP and nothing checks who connects", "listen", d.cfg.HTTPListen())
 	}
-	err := d.web.Serve(web.Sources{Inspector: d.node, Meter: d.meter, Pages: ui.Files(), Version: buildinfo.Version()})
+	err := d.web.Serve(web.Sources{
+		Inspector: d.node, Meter: d.meter, Journal: d.node, Pages: ui.Files(), Version: buildinfo.Version(),
+	})
 	if err == nil {
 		d.log.Info("serving HTTP", "listen", d.cfg.HTTPListen(), "base path", d.cfg.HTTP.BasePath)
 	}
