@@ -82,6 +82,9 @@ func (s *Server) command(ctx context.Context, do func(context.Context, *client.C
 }
 
 func (s *Server) transfer(ctx context.Context, in *transferInput) (*plain[NewLeader], error) {
+	if err := s.needs(ctx, member.RoleAdmin); err != nil {
+		return nil, err
+	}
 	var to member.ID
 	if in.Body != nil && in.Body.To != "" {
 		m, _, err := s.member(ctx, in.Body.To)
@@ -101,7 +104,7 @@ func (s *Server) transfer(ctx context.Context, in *transferInput) (*plain[NewLea
 
 // member finds a node by its id or a name that only one has.
 func (s *Server) member(ctx context.Context, text string) (found member.Member, status member.Status, err error) {
-	if status, err = s.src.Inspector.Status(ctx); err != nil {
+	if status, err = s.status(ctx); err != nil {
 		return found, status, err
 	}
 	count := 0
@@ -126,7 +129,7 @@ func (s *Server) member(ctx context.Context, text string) (found member.Member, 
 func (s *Server) removeMember(ctx context.Context, in *removeInput) (*struct{}, error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	if _, err := s.access(ctx, tokenIn(ctx)); err != nil {
+	if err := s.needs(ctx, member.RoleAdmin); err != nil {
 		return nil, err
 	}
 	gone, status, err := s.member(ctx, in.ID)

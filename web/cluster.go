@@ -44,13 +44,24 @@ func (s *Server) registerCluster(a *api) {
 		func(ctx context.Context, _ *struct{}) (*reply[Cluster], error) { return s.cluster(ctx) })
 }
 
+// status is this node's view. It knows its own name before the cluster does.
+func (s *Server) status(ctx context.Context) (member.Status, error) {
+	status, err := s.src.Inspector.Status(ctx)
+	for i := range status.Members {
+		if m := &status.Members[i]; m.ID == status.NodeID && m.Name == "" {
+			m.Name = status.NodeName
+		}
+	}
+	return status, err
+}
+
 func (s *Server) cluster(ctx context.Context) (*reply[Cluster], error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
 	if _, err := s.access(ctx, tokenIn(ctx)); err != nil {
 		return nil, err
 	}
-	status, err := s.src.Inspector.Status(ctx)
+	status, err := s.status(ctx)
 	if err != nil {
 		return nil, err
 	}

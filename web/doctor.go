@@ -74,7 +74,7 @@ func (s *Server) examination(ctx context.Context, in *examinationInput) (*plain[
 	if _, err := s.access(ctx, tokenIn(ctx)); err != nil {
 		return nil, err
 	}
-	status, err := s.src.Inspector.Status(ctx)
+	status, err := s.status(ctx)
 	if err != nil {
 		return nil, err
 	}

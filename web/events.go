@@ -13,6 +13,7 @@ import (
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -59,7 +60,8 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 			return nil, fault("query.topics", "unknown topic %q; allowed are %s", clipped(topic), strings.Join(topics[:], ", "))
 		}
 	}
-	if _, err := s.access(ctx, tokenIn(ctx)); err != nil {
+	access, err := s.access(ctx, tokenIn(ctx))
+	if err != nil {
 		return nil, err
 	}
 	select {
@@ -76,7 +78,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.waits, cancel)()
-		st := &stream{s: s, w: w, control: http.NewResponseController(w), position: in.LastID, wants: wanted}
+		st := &stream{s: s, w: w, control: http.NewResponseController(w), position: in.LastID, wants: wanted, access: access}
 		st.run(ctx)
 	}}, nil
 }
@@ -90,6 +92,7 @@ type stream struct {
 	position string // of the last task event, or where to go on
 	buf      bytes.Buffer
 	err      error // the client is gone
+	access   member.Access
 
 	told      int // task events in this second
 	skipped   int
@@ -211,6 +214,9 @@ func (st *stream) tasks() <-chan struct{} {
 			return more
 		}
 		for i := range list {
+			if !st.access.Covers(list[i].Queue) {
+				continue
+			}
 			if st.told++; st.told > maxChanges {
 				st.skipped++
 				continue

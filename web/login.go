@@ -2,12 +2,13 @@ package web
 
 import (
 	"context"
-	"errors"
+	"fmt"
 	"net/http"
 	"strings"
 	"time"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -40,14 +41,16 @@ func tokenOf(r *http.Request) (string, error) {
 		return token, checkToken(token)
 	}
 	if cookie, err := r.Cookie(cookieName); err == nil {
-		return cookie.Value, checkToken(cookie.Value)
+		if checkToken(cookie.Value) == nil { // any other is not of this server's making
+			return cookie.Value, nil
+		}
 	}
 	return "", nil
 }
 
 func checkToken(token string) error {
-	if len(token) > task.MaxToken {
-		return newProblem(http.StatusUnauthorized, "unauthenticated", "the token is longer than any token is")
+	if _, _, err := member.ParseToken(token); err != nil {
+		return newProblem(http.StatusUnauthorized, "unauthenticated", err.Error())
 	}
 	return nil
 }
@@ -78,9 +81,12 @@ func tokenIn(ctx context.Context) string {
 
 // Session is what whoever asks may do.
 type Session struct {
-	Role           string   `json:"role" doc:"viewer, worker, operator or admin"`
-	Queues         []string `json:"queues" doc:"Beginnings of the names of the queues that the token is for; empty for all"`
-	Authentication bool     `json:"authentication" doc:"The cluster has tokens; without any, everybody may do everything"`
+	Role           string     `json:"role" doc:"viewer, worker, operator or admin"`
+	Queues         []string   `json:"queues" doc:"Beginnings of the names of the queues that the token is for; empty for all"`
+	Authentication bool       `json:"authentication" doc:"The cluster has tokens; without any, everybody may do everything"`
+	Token          string     `json:"token,omitempty" doc:"Id of the token"`
+	Name           string     `json:"name,omitempty" doc:"Of the token"`
+	ExpiresAt      *time.Time `json:"expires_at,omitempty"`
 }
 
 type loginInput struct {
@@ -98,24 +104,27 @@ func (s *Server) registerLogin(a *api) {
 	register(a, op{http.MethodPost, "/v1/login", "login", "session", "Put a token into a cookie that scripts cannot read"}, s.login)
 	register(a, op{http.MethodPost, "/v1/logout", "logout", "session", "Remove the cookie"},
 		func(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
-			return &cookieOutput{Cookie: s.cookie(ctx, "", -1), Body: Session{Queues: []string{}}}, nil
+			return &cookieOutput{Cookie: s.cookie(ctx, "", -1), Body: Session{Queues: []string{}, Authentication: true}}, nil
 		})
 	register(a, op{http.MethodGet, "/v1/session", "get-session", "session", "What whoever asks may do"},
 		func(ctx context.Context, _ *struct{}) (*plain[Session], error) {
-			session, err := s.access(ctx, tokenIn(ctx))
-			return &plain[Session]{Body: session}, err
+			a, err := s.access(ctx, tokenIn(ctx))
+			return &plain[Session]{Body: sessionOf(a)}, err
 		})
 }
 
 func (s *Server) login(ctx context.Context, in *loginInput) (*cookieOutput, error) {
-	session, err := s.access(ctx, in.Body.Token)
+	if err := checkToken(in.Body.Token); err != nil {
+		return nil, err
+	}
+	a, err := s.access(ctx, in.Body.Token)
 	if err != nil {
 		return nil, err
 	}
-	if !session.Authentication {
+	if !a.Authentication {
 		return nil, newProblem(0, "invalid", "the cluster has no tokens: everybody may do everything without a login")
 	}
-	return &cookieOutput{Cookie: s.cookie(ctx, in.Body.Token, int(cookieAge.Seconds())), Body: session}, nil
+	return &cookieOutput{Cookie: s.cookie(ctx, in.Body.Token, int(cookieAge.Seconds())), Body: sessionOf(a)}, nil
 }
 
 func (s *Server) cookie(ctx context.Context, value string, age int) http.Cookie {
@@ -130,15 +139,29 @@ func (s *Server) cookie(ctx context.Context, value string, age int) http.Cookie 
 type secureKey struct{}
 
 // access asks the node what a token may do.
-func (s *Server) access(ctx context.Context, token string) (Session, error) {
+func (s *Server) access(ctx context.Context, token string) (a member.Access, err error) {
 	ctx, cancel := within(ctx)
 	defer cancel()
-	err := s.callAs(clientKey{token: token}, func(c *client.Client) error {
-		_, err := c.Status(ctx)
+	err = s.callAs(clientKey{token: token}, func(c *client.Client) error {
+		a, err = c.Access(ctx)
 		return err
 	})
-	if errors.Is(err, task.ErrInvalid) {
-		err = newProblem(http.StatusUnauthorized, "unauthenticated", err.Error())
+	return a, err
+}
+
+// needs refuses whoever may not do what a role may.
+func (s *Server) needs(ctx context.Context, role member.Role) error {
+	a, err := s.access(ctx, tokenIn(ctx))
+	if err == nil && a.Role < role {
+		err = fmt.Errorf("%w: this needs the role %s, the token %s has the role %s", task.ErrPermissionDenied, role, a.Token, a.Role)
 	}
-	return Session{Role: "admin", Queues: []string{}}, err
+	return err
+}
+
+// sessionOf says it for people.
+func sessionOf(a member.Access) Session {
+	return Session{
+		Role: a.Role.String(), Queues: some(a.Queues), Authentication: a.Authentication, Token: a.Token, Name: a.Name,
+		ExpiresAt: momentOrNil(a.ExpiresAt),
+	}
 }

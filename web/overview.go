@@ -93,7 +93,7 @@ func (o *overviews) get(ctx context.Context) (*reply[Overview], error) {
 }
 
 func (s *Server) overviewNow(ctx context.Context, r Reads) (*reply[Overview], error) {
-	status, err := s.src.Inspector.Status(ctx)
+	status, err := s.status(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -48,4 +48,5 @@ func (s *Server) register(a *api) {
 	s.registerOverview(a)
 	s.registerEvents(a)
 	s.registerLogin(a)
+	s.registerTokens(a)
 }

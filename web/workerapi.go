@@ -111,7 +111,7 @@ func (s *Server) claim(ctx context.Context, in *claimInput) (*plain[Claimed], er
 type heartbeatInput struct{ Body Beat }
 
 func (s *Server) heartbeat(ctx context.Context, in *heartbeatInput) (*plain[Beaten], error) {
-	one, release, err := s.sessionOf(ctx, in.Body.Session)
+	one, release, err := s.sessionIn(ctx, in.Body.Session)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (s *Server) heartbeat(ctx context.Context, in *heartbeatInput) (*plain[Beat
 	return &plain[Beaten]{Beaten{append([]task.ID{}, reply.Lost...), append([]task.ID{}, reply.Cancelled...), reply.Drain}}, nil
 }
 
-func (s *Server) sessionOf(ctx context.Context, id task.SessionID) (*session, func(), error) {
+func (s *Server) sessionIn(ctx context.Context, id task.SessionID) (*session, func(), error) {
 	if id.IsZero() {
 		return nil, nil, fault("body.session", "session is missing; the answer to a claim says it")
 	}
@@ -195,7 +195,7 @@ func (s *Server) nack(ctx context.Context, in *nackInput) (*plain[Receipt], erro
 
 // finish reports one outcome.
 func (s *Server) finish(ctx context.Context, id task.SessionID, o task.Outcome) (*plain[Receipt], error) {
-	one, release, err := s.sessionOf(ctx, id)
+	one, release, err := s.sessionIn(ctx, id)
 	if err != nil {
 		return nil, err
 	}
