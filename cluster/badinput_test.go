@@ -120,7 +120,7 @@ func badRequests(t *testing.T, n *Node, known task.ID) map[string]badRequest {
 		"rate of zero":            {queue(task.QueueChange{Rate: &zero}), task.ErrInvalid},
 		"negative aging":          {queue(task.QueueChange{Aging: &negative}), task.ErrInvalid},
 		"change of nothing":       {queue(task.QueueChange{}), task.ErrInvalid},
-		"negative retention":      {func() error { return n.SetRetention(ctx, task.Retention{Completed: -time.Second}) }, task.ErrInvalid},
+		"negative retention":      {func() error { return n.SetRetention(ctx, task.Retention{Completed: -time.Second}, "") }, task.ErrInvalid},
 		"cron of nothing":         {schedule("", asItIs), task.ErrInvalid},
 		"cron of 1 MiB":           {schedule(strings.Repeat("1,", 1<<19)+"* * * *", asItIs), task.ErrInvalid},
 		"cron of huge numbers":    {schedule("*/1,0-99999999999 * * * *", asItIs), task.ErrInvalid},

@@ -125,7 +125,7 @@ func (s *Server) oneOperation(do func(*client.Client, context.Context, task.ID) 
 }
 
 // order reads what an operation is to do.
-func (in *OperationInput) order(now time.Time) (o task.OperationOrder, err error) {
+func (in *OperationInput) order() (o task.OperationOrder, err error) {
 	o.Rate = in.Rate
 	switch {
 	case in.Filter != "" && in.Selection != nil:
@@ -133,14 +133,14 @@ func (in *OperationInput) order(now time.Time) (o task.OperationOrder, err error
 	case in.Selection != nil:
 		o.Selection, err = in.Selection.task()
 	default:
-		o.Selection, err = task.ParseSelection(in.Filter, now)
+		o.Selection, err = task.ParseSelection(in.Filter)
 	}
 	if err != nil {
 		return o, err
 	}
 	s := &o.Selection
 	if !in.All && len(s.Statuses) == 0 && s.Queue == "" && s.Type == "" && s.MinPriority == 0 && s.MaxPriority == nil &&
-		s.UpdatedBefore.IsZero() && s.ErrorContains == "" {
+		s.UpdatedBefore.IsZero() && s.Idle == 0 && s.ErrorContains == "" {
 		return o, fault("body", "nothing selects tasks; all says that all are meant")
 	}
 	switch in.Action {
@@ -179,7 +179,7 @@ func (s *Selection) task() (out task.Selection, err error) {
 }
 
 func (s *Server) startOperation(ctx context.Context, in *startOperationInput) (*operationOutput, error) {
-	order, err := in.Body.order(time.Now())
+	order, err := in.Body.order()
 	if err != nil {
 		return nil, err
 	}

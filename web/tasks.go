@@ -63,7 +63,7 @@ func (in *listInput) filter() (f task.Filter, err error) {
 			!in.ScheduledFrom.IsZero() || !in.ScheduledTo.IsZero() || !in.UpdatedBefore.IsZero() {
 			return f, fault("query.filter", "filter stands in place of the other parameters that select tasks")
 		}
-		if f, err = task.ParseFilter(in.Filter, time.Now()); err != nil {
+		if f, err = task.ParseFilter(in.Filter); err != nil {
 			return f, err
 		}
 		f.Limit, f.WithPayload = in.Limit, in.Payload
