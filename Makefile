@@ -51,7 +51,7 @@ check-deploy: deps ## the dashboards and alert rules of deploy/ against the metr
 race: deps ## run all tests with the race detector
 	go test -race ./...
 
-chaos: deps ## damage files, crash stores, kill leaders, compare with the model, for some twenty minutes; HAIKU_CHAOS_SEED repeats damage
+chaos: deps ## damage files, crash stores, kill leaders, compare with the model, for up to an hour; HAIKU_CHAOS_SEED repeats damage
 	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Crash|MemoryStays|Model|StoreAgainstModel|Claims|Parent)' ./store ./cluster ./fsm
 	HAIKU_CHAOS=1 go test -v -count=1 -timeout 60m -run '^Test(Damaged|Graph|RandomOutages)' ./internal/outage
 

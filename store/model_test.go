@@ -156,7 +156,7 @@ type run struct {
 }
 
 func TestStoreAgainstModel(t *testing.T) {
-	checks(t, fmt.Sprint(damage.Rounds(30, 400)))
+	checks(t, fmt.Sprint(damage.Rounds(30, 150)))
 	lost := make(map[bool]int)
 	rapid.Check(t, func(rt *rapid.T) {
 		r := &run{t: rt, tb: t, lost: lost, model: newModel()}
