@@ -10,6 +10,8 @@ export interface Shown {
   series: Record<string, (number | null)[]>;
 }
 
+// A young node's charts begin with its first sample, but show at least so many points.
+const fewest = 60;
 // Points of the hour are means of so many seconds: as many as a chart has pixels.
 const bucket = 5;
 
@@ -40,7 +42,10 @@ function thin(h: History, by: number): Shown {
   for (const [name, values] of Object.entries(h.series)) {
     series[name] = times.map((_, i) => mean(values.slice(i * by, (i + 1) * by)));
   }
-  return { times, series };
+  const lists = Object.values(series);
+  const first = times.findIndex((_, i) => lists.some((l) => l[i] !== null));
+  const from = first < 0 ? times.length : Math.max(0, Math.min(first, times.length - fewest));
+  return { times: times.slice(from), series: Object.fromEntries(Object.entries(series).map(([name, l]) => [name, l.slice(from)])) };
 }
 
 function mean(values: (number | null)[]): number | null {

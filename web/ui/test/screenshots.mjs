@@ -38,7 +38,8 @@ const browser = await startBrowser();
 try {
   const ids = await seed(cluster);
   // Work that goes on, so that the charts have something to show.
-  cluster.worker("worker-a", ["--queue", "mail", "--queue", "media", "--queue", "default", "--type", "send_email", "--type", "resize", "--concurrency", "8"], "sleep 0.0$((RANDOM % 9 + 1))5; [ $((RANDOM % 12)) -gt 0 ] || exit 1");
+  cluster.worker("worker-a", ["--queue", "mail", "--queue", "media", "--queue", "default", "--type", "send_email", "--type", "resize", "--concurrency", "8"], 
+    "n=$(od -An -N1 -tu1 /dev/urandom); sleep 0.0$((n % 9 + 1)); [ $((n % 16)) -gt 0 ] || { echo connection reset by peer >&2; exit 1; }");
   let busy = true;
   const load = (async () => {
     for (let i = 0; busy; i++) {
@@ -50,7 +51,7 @@ try {
     }
   })();
   await cluster.call("POST", "/v1/operations", { action: "retry", filter: 'type:bounce error:"no space left"' });
-  await new Promise((r) => setTimeout(r, Number(process.env.SECONDS ?? 60) * 1000));
+  await new Promise((r) => setTimeout(r, Number(process.env.WARM_UP ?? 60) * 1000));
 
   const page = await openPage(browser.context, cluster.nodes[0].url);
   for (const [form, { viewport, colorScheme }] of Object.entries(forms)) {
