@@ -79,7 +79,8 @@ func (m *model) offer(c *Submit, limited bool, instead map[task.ID]task.ID) *mod
 		}
 		for _, parent := range t.Dependencies {
 			status, _, known := m.fate(parent)
-			if o.batch[parent] == nil && !known {
+			named := slices.ContainsFunc(c.Specs, func(s task.Spec) bool { return s.ID == parent }) // be it refused for itself
+			if o.batch[parent] == nil && !known && !named {
 				o.refuse(i, task.ErrUnknownDependency)
 			}
 			gone := t.OnDependencyFailure == task.PolicyBlock && o.batch[parent] == nil && m.lost(parent)

@@ -106,7 +106,10 @@ func (m *machine) admitOfGroup(c *Submit, i int, g *group) (*task.Task, task.Rec
 		if t, err = m.takeKey(t, &c.Specs[i], g, &receipt); err != nil {
 			return nil, receipt, err
 		}
-		if t == nil && receipt.Err == nil { // answered with another
+		switch {
+		case receipt.Err != nil:
+			fresh = &task.Task{ID: id}
+		case t == nil: // answered with another
 			fresh = nil
 		}
 	}
