@@ -13,6 +13,10 @@ type Config struct {
 	NodeName  string   `key:"node_name" flag:"node-name"`
 	Insecure  bool     `key:"insecure" flag:"insecure"`
 
+	BootstrapTokenFile string `key:"bootstrap_token_file" flag:"bootstrap-token-file"`
+	TokenFile          string `key:"token_file" flag:"token-file"`
+	Token              string `key:"token"`
+
 	DedupWindow  time.Duration `key:"dedup_window" min:"1m" max:"720h"`
 	SessionGrace time.Duration `key:"session_grace" min:"0s" max:"10m"`
 
@@ -91,6 +95,16 @@ func Default() Config {
 		Store:  defaultStore(),
 		Limits: defaultLimits(),
 	}
+}
+
+// HasToken reports whether a token was given: one to make, or one that a cluster knows.
+func (c *Config) HasToken() bool {
+	return c.BootstrapTokenFile != "" || c.TokenFile != "" || c.Token != ""
+}
+
+// RequireToken reports whether nobody may be served as long as the cluster has no token.
+func (c *Config) RequireToken() bool {
+	return c.BootstrapTokenFile != "" || !c.Insecure && (c.Exposed() || c.HTTPExposed())
 }
 
 // AdvertiseAddress is the address others use: Advertise, or Listen if that is empty.

@@ -131,6 +131,8 @@ func TestRefusals(t *testing.T) {
 		"bad join":               {args: []string{"--join=nowhere"}, want: []string{"join", "HOST:PORT"}},
 		"exposed":                {args: []string{"--listen=10.0.0.1:7420"}, want: []string{"--bootstrap", "--insecure"}},
 		"exposed, founding":      {args: []string{"--listen=10.0.0.1:7420", "--bootstrap"}, want: []string{"--insecure"}},
+		"exposed, no token file": {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420"}, want: []string{"--token-file", "--bootstrap-token-file", "--insecure"}},
+		"first token, joining":   {args: []string{"--join=10.0.0.2:7420", "--bootstrap-token-file=f"}, want: []string{"bootstrap_token_file", "join", "token_file"}},
 		"exposed, insecure only": {args: []string{"--listen=10.0.0.1:7420", "--insecure"}, want: []string{"--bootstrap"}},
 		"every interface":        {args: []string{"--listen=:7420", "--bootstrap", "--insecure"}, want: []string{"advertise"}},
 		"no data dir":            {args: []string{"--data-dir="}, want: []string{"data_dir"}},
@@ -163,9 +165,11 @@ func TestAccepted(t *testing.T) {
 	tests := map[string]struct {
 		args, env []string
 	}{
-		"exposed, founding": {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
-		"exposed, joining":  {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
-		"every interface":   {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"exposed, founding":    {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--insecure"}},
+		"exposed, first token": {args: []string{"--listen=10.0.0.1:7420", "--bootstrap", "--bootstrap-token-file=f"}},
+		"exposed, token file":  {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--token-file=f"}},
+		"exposed, joining":     {args: []string{"--listen=10.0.0.1:7420", "--join=10.0.0.2:7420", "--insecure"}},
+		"every interface":      {args: []string{"--listen=:7420", "--advertise=10.0.0.1:7420", "--bootstrap", "--insecure"}},
 		"little memory": {env: []string{"HAIKU_MEMORY_LIMIT=396MiB", "HAIKU_STORE_BLOCK_CACHE=8MiB", "HAIKU_STORE_WRITE_BUFFER_TOTAL=8MiB",
 			"HAIKU_STORE_WRITE_BUFFER_SIZE=4MiB", "HAIKU_STORE_RECORD_CACHE=4MiB", "HAIKU_RAFT_LOG_CACHE=8MiB", "HAIKU_LIMITS_CONNECTION_BYTES=16MiB",
 			"HAIKU_LIMITS_TOTAL_BYTES=16MiB"}},

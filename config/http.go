@@ -57,9 +57,9 @@ func (c *Config) checkHTTP() (problems []error) {
 			add("http.listen: %s is listen, too; HTTP needs a port of its own", listen)
 		}
 	}
-	if c.HTTPExposed() && !c.Insecure {
-		add("http.listen: %s can be reached by others and nothing checks who connects: "+
-			"use a loopback address, or --insecure on a network you trust", c.HTTP.Listen)
+	if c.HTTPExposed() && !c.Insecure && !c.HasToken() {
+		add("http.listen: %s can be reached by others and nothing checks who connects: use a loopback address, give a token "+
+			"by --bootstrap-token-file or --token-file, or say --insecure on a network you trust", c.HTTP.Listen)
 	}
 	if base := c.HTTP.BasePath; base != "" && (!strings.HasPrefix(base, "/") || path.Clean(base) != base || base == "/" ||
 		strings.ContainsAny(base, "{}%?#\"'<>&\\ ")) {

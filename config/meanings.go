@@ -2,13 +2,17 @@ package config
 
 // meanings says of each setting what it is for: in the flags' help, the sample and the reference.
 var meanings = map[string]string{
-	"data_dir":      "directory of everything this node keeps; made if missing",
-	"listen":        "HOST:PORT that serves clients and the other nodes",
-	"advertise":     "HOST:PORT under which others reach this node; empty means listen",
-	"bootstrap":     "found a new cluster; nothing happens if the directory belongs to one",
-	"join":          "HOST:PORT of nodes whose cluster to join; nothing happens if the directory belongs to it",
-	"node_name":     "name shown to people; empty means the host's name",
-	"insecure":      "allow a listen address that others can reach although nothing checks who connects",
+	"data_dir":  "directory of everything this node keeps; made if missing",
+	"listen":    "HOST:PORT that serves clients and the other nodes",
+	"advertise": "HOST:PORT under which others reach this node; empty means listen",
+	"bootstrap": "found a new cluster; nothing happens if the directory belongs to one",
+	"join":      "HOST:PORT of nodes whose cluster to join; nothing happens if the directory belongs to it",
+	"node_name": "name shown to people; empty means the host's name",
+	"insecure":  "serve everybody at an address that others can reach as long as the cluster has no token",
+	"bootstrap_token_file": "file with the first admin's token, mode 0600: the node makes it when it leads and no admin has a " +
+		"valid one, and serves nobody before; `haiku token generate` writes such a text",
+	"token_file":    "file with an admin's token of the cluster to join, mode 0600; needed until the node is a member",
+	"token":         "the token itself, for the variable HAIKU_TOKEN; token_file goes before it",
 	"dedup_window":  "a submit whose id was made longer ago is refused unless the task is there; the leader's counts",
 	"session_grace": "how long a worker without connection may take to come back before its leases are released",
 

@@ -104,6 +104,9 @@ func (c *Config) checkAddresses() []error {
 	if c.Bootstrap && len(c.Join) > 0 {
 		add("bootstrap and join exclude each other: found a new cluster or join one")
 	}
+	if c.BootstrapTokenFile != "" && len(c.Join) > 0 {
+		add("bootstrap_token_file and join exclude each other: a node that joins shows the cluster a token of its own, by token_file")
+	}
 	if err != nil {
 		return problems
 	}
@@ -116,9 +119,9 @@ func (c *Config) checkAddresses() []error {
 	if !c.Bootstrap && len(c.Join) == 0 {
 		add("listen: %s is not a loopback address, so say --bootstrap to found a cluster or --join to join one", c.Listen)
 	}
-	if !c.Insecure {
-		add("listen: %s can be reached by others and nothing checks who connects: "+
-			"use a loopback address, or --insecure on a network you trust", c.Listen)
+	if !c.Insecure && !c.HasToken() {
+		add("listen: %s can be reached by others and nothing checks who connects: use a loopback address, give a token "+
+			"by --bootstrap-token-file or --token-file, or say --insecure on a network you trust", c.Listen)
 	}
 	return problems
 }

@@ -20,7 +20,7 @@ type Access struct {
 }
 
 // Open is the access of everybody to a cluster without tokens.
-func Open() Access { return Access{Role: RoleAdmin} }
+func Open() Access { return Access{Role: RoleAdmin, Queues: []string{}} }
 
 // AccessOf is the access that a token gives.
 func AccessOf(t *Token) Access {

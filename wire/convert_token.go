@@ -23,7 +23,7 @@ func accessFromPB(p *wirepb.Access) (member.Access, error) {
 	if p == nil {
 		return member.Access{}, nil
 	}
-	a := member.Access{Authentication: p.Authentication, Token: p.Token, Name: p.Name, Queues: p.Queues}
+	a := member.Access{Authentication: p.Authentication, Token: p.Token, Name: p.Name, Queues: append([]string{}, p.Queues...)}
 	var f fields
 	role, err := small("access.role", p.Role) // perhaps one of a later version
 	a.Role = take(&f, member.Role(role), err)
@@ -69,7 +69,7 @@ func TokenToPB(t *member.Token) *wirepb.Token {
 
 // TokenFromPB reads a token. The error wraps task.ErrInvalid and names the field.
 func TokenFromPB(p *wirepb.Token) (member.Token, error) {
-	t := member.Token{ID: p.GetId(), Name: p.GetName(), Role: member.Role(p.GetRole()), Queues: p.GetQueues()}
+	t := member.Token{ID: p.GetId(), Name: p.GetName(), Role: member.Role(p.GetRole()), Queues: append([]string{}, p.GetQueues()...)}
 	if p.GetRole() > uint32(member.RoleAdmin) || !t.Role.Known() {
 		return t, fmt.Errorf("%w: role %d of token %q is not known", task.ErrInvalid, p.GetRole(), t.ID)
 	}

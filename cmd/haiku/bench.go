@@ -102,6 +102,9 @@ func (a *app) bench(ctx context.Context, work string, b *benchmark) (err error) 
 		defer cancel()
 	}
 	b.config.Addrs = a.addresses
+	if b.config.Token, err = a.readToken(); err != nil {
+		return err
+	}
 	if b.nodes.Count > 0 {
 		nodes, err := localnodes.Start(ctx, b.nodes)
 		if err != nil {

@@ -32,6 +32,8 @@ type app struct {
 	started bool // the command line was well-formed and its command runs
 
 	addresses []string
+	token     string
+	tokenFile string
 	output    string
 	timeout   time.Duration
 	retryFor  time.Duration // how long a request is repeated that found no leader
@@ -40,7 +42,7 @@ type app struct {
 func (a *app) rootCommand() *cobra.Command {
 	root := a.group("haiku", "Submit, watch and run tasks; look after a Haiku cluster",
 		a.taskCommand(), a.dlqCommand(), a.operationCommand(), a.statsCommand(), a.workerCommand(), a.clusterCommand(),
-		a.snapshotCommand(), a.queueCommand(), a.cronCommand(), a.retentionCommand(), a.benchCommand(),
+		a.snapshotCommand(), a.queueCommand(), a.cronCommand(), a.retentionCommand(), a.tokenCommand(), a.benchCommand(),
 		a.configCommand(), a.versionCommand())
 	root.RunE = func(cmd *cobra.Command, _ []string) error { return cmd.Help() }
 	root.SilenceErrors, root.SilenceUsage, root.Version = true, true, buildinfo.Version()
@@ -54,6 +56,8 @@ func (a *app) rootCommand() *cobra.Command {
 	}
 	flags := root.PersistentFlags()
 	flags.StringSliceVar(&a.addresses, "addr", strings.Split(address, ","), "HOST:PORT of one or more nodes (HAIKU_ADDR)")
+	flags.StringVar(&a.token, "token", "", "token of the cluster (HAIKU_TOKEN, which other users of this machine do not see)")
+	flags.StringVar(&a.tokenFile, "token-file", "", "file with the token, mode 0600 (HAIKU_TOKEN_FILE)")
 	flags.StringVarP(&a.output, "output", "o", formatTable, "table, json, jsonl or yaml")
 	flags.DurationVar(&a.timeout, "timeout", 0, "longest time for the command; 30s unless it waits for something")
 	return root
@@ -103,8 +107,12 @@ func (a *app) do(cmd *cobra.Command, limit time.Duration, f call) error {
 		ctx, cancel = context.WithTimeout(ctx, limit)
 		defer cancel()
 	}
+	token, err := a.readToken()
+	if err != nil {
+		return err
+	}
 	c, err := client.New(client.Config{
-		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true,
+		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true, Token: token,
 	})
 	if err != nil {
 		return err

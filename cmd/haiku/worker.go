@@ -60,8 +60,12 @@ func (a *app) workerRunCommand() *cobra.Command {
 // work runs tasks until ctx ends.
 func (a *app) work(ctx context.Context, w *working) error {
 	log := slog.New(slog.NewTextHandler(a.errOut, nil))
+	token, err := a.readToken()
+	if err != nil {
+		return err
+	}
 	c, err := client.New(client.Config{
-		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), Stay: w.stay, Logger: log,
+		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), Stay: w.stay, Logger: log, Token: token,
 	})
 	if err != nil {
 		return err

@@ -34,17 +34,19 @@ func (a *adoption) Error() string { return "joins the cluster at " + strings.Joi
 
 // daemon is one life of the node, from the directory to the port.
 type daemon struct {
-	cfg    config.Config
-	log    *slog.Logger
-	dir    *cluster.Dir
-	server *transport.Server
-	web    *web.Server    // nil if it serves no HTTP
-	client *client.Client // to other nodes
-	node   *cluster.Node
-	meter  *metrics.Metrics   // of the process
-	record *metrics.Recording // of the node; nil until it is open
-	adopt  chan []string      // what the operator wants this node to join
-	failed bool               // the storage did: nothing can be closed in an orderly way
+	cfg        config.Config
+	log        *slog.Logger
+	dir        *cluster.Dir
+	server     *transport.Server
+	web        *web.Server    // nil if it serves no HTTP
+	client     *client.Client // to other nodes, before this one knows that it is a member
+	node       *cluster.Node
+	meter      *metrics.Metrics   // of the process
+	record     *metrics.Recording // of the node; nil until it is open
+	adopt      chan []string      // what the operator wants this node to join
+	token      string             // of the cluster to join, if it was given
+	firstToken string             // of the first admin, if it was given
+	failed     bool               // the storage did: nothing can be closed in an orderly way
 }
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
@@ -85,7 +87,14 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *pro
 
 // open takes the directory, the port and the node, in this order, and serves. What it took is closed by close.
 func (d *daemon) open(ctx context.Context) (err error) {
+	gone, err := d.readTokens()
+	if err != nil {
+		return err
+	}
 	if d.dir, err = cluster.OpenDir(d.cfg.DataDir); err != nil {
+		return err
+	}
+	if err := d.allowGone(gone); err != nil {
 		return err
 	}
 	if d.server, err = transport.Listen(d.transportConfig()); err != nil {
@@ -94,8 +103,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 	if err := d.listenHTTP(); err != nil {
 		return err
 	}
-	d.client, err = client.New(client.Config{Addrs: d.peers(), Name: "haikud " + d.name(), RetryFor: joinTimeout})
-	if err != nil {
+	if d.client, err = d.newClient(d.peers()...); err != nil {
 		return err
 	}
 	if err := d.belong(ctx); err != nil {
@@ -105,9 +113,7 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		return err
 	}
 	d.record = d.meter.Record(d.node, filepath.Join(d.cfg.DataDir, historyName), d.log)
-	if d.cfg.Exposed() {
-		d.log.Warn("INSECURE: others can reach this node and nothing checks who connects", "listen", d.cfg.Listen)
-	}
+	d.warnInsecure("listen", d.cfg.Listen, d.cfg.Exposed())
 	d.server.Serve(transport.Identity{
 		NodeID: d.node.ID(), ClusterID: d.node.ClusterID(), NodeName: d.name(), Version: buildinfo.Version(),
 		HeartbeatInterval: d.node.MinLease() / 3, MinLease: d.node.MinLease(), Advertise: d.cfg.AdvertiseAddress(),

@@ -26,9 +26,7 @@ func (d *daemon) serveHTTP() error {
 	if d.web == nil {
 		return nil
 	}
-	if d.cfg.HTTPExposed() {
-		d.log.Warn("INSECURE: others can reach this node over HTTP and nothing checks who connects", "listen", d.cfg.HTTPListen())
-	}
+	d.warnInsecure("http.listen", d.cfg.HTTPListen(), d.cfg.HTTPExposed())
 	err := d.web.Serve(web.Sources{
 		Inspector: d.node, Meter: d.meter, Journal: d.node, Pages: ui.Files(), Version: buildinfo.Version(),
 	})

@@ -67,7 +67,8 @@ func (d *daemon) join(ctx context.Context) error {
 
 // refused reports whether a cluster answered that it does not want this node.
 func refused(err error) bool {
-	for _, answer := range []error{task.ErrHandshake, task.ErrConflict, task.ErrInvalid, task.ErrVersion} {
+	for _, answer := range []error{task.ErrHandshake, task.ErrConflict, task.ErrInvalid, task.ErrVersion,
+		task.ErrUnauthenticated, task.ErrPermissionDenied} {
 		if errors.Is(err, answer) {
 			return true
 		}
@@ -140,9 +141,19 @@ func (d *daemon) announce(ctx context.Context) {
 }
 
 func (d *daemon) announceTo(ctx context.Context, leader string) (voter bool, err error) {
+	return d.tell(ctx, leader, d.node.Announcement())
+}
+
+// tell sends the leader what this node says of itself.
+func (d *daemon) tell(ctx context.Context, leader string, j member.Join) (voter bool, err error) {
 	ctx, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
-	_, voter, err = d.client.Join(ctx, leader, d.node.Announcement())
+	c, err := d.newClient(leader)
+	if err != nil {
+		return false, err
+	}
+	defer c.Close()
+	_, voter, err = c.Join(ctx, leader, j)
 	return voter, err
 }
 
@@ -161,10 +172,7 @@ func (d *daemon) reportDisk(ctx context.Context) {
 		if !full || self || address == "" {
 			continue
 		}
-		asking, cancel := context.WithTimeout(ctx, joinTimeout)
-		_, _, err := d.client.Join(asking, address, report)
-		cancel()
-		if err != nil {
+		if _, err := d.tell(ctx, address, report); err != nil {
 			d.log.Warn("the leader was not told that the disk is nearly full", "leader", address, "error", err)
 		}
 	}

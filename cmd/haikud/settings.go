@@ -4,7 +4,6 @@ import (
 	"context"
 	"time"
 
-	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/cluster"
 	"github.com/haiku-queue/haiku/config"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
@@ -16,7 +15,7 @@ import (
 func (d *daemon) transportConfig() transport.Config {
 	l := d.cfg.Limits
 	return transport.Config{
-		Addr: d.cfg.Listen, Logger: d.log,
+		Addr: d.cfg.Listen, Logger: d.log, RequireToken: d.cfg.RequireToken(),
 		Limits: transport.Limits{
 			MaxConns: l.Connections, MaxRaftConns: l.RaftConnections, MaxRequests: l.Requests,
 			ConnBytes: int64(l.ConnectionSize), TotalBytes: int64(l.TotalSize), QueueBytes: int64(l.ReplySize),
@@ -36,6 +35,7 @@ func (d *daemon) clusterConfig() cluster.Config {
 	c.Bootstrap = len(d.cfg.Join) == 0
 	c.AskRemove = d.askRemove
 	c.OnAdopt = d.onAdopt
+	c.FirstToken = d.firstToken
 	return c
 }
 
@@ -66,7 +66,7 @@ func tuneStore(c *cluster.Config, s *config.Store) {
 
 // askRemove asks the leader at an address to remove a member.
 func (d *daemon) askRemove(ctx context.Context, leader string, id member.ID) error {
-	c, err := client.New(client.Config{Addrs: []string{leader}, Name: "haikud " + d.name(), RetryFor: joinTimeout})
+	c, err := d.newClient(leader)
 	if err != nil {
 		return err
 	}

@@ -26,6 +26,7 @@ const (
 // Config is one benchmark.
 type Config struct {
 	Addrs []string          // of the cluster
+	Token string            // if the cluster asks for one
 	Local *localnodes.Nodes // the same cluster, if it was started for this; its use and states are looked at, too
 
 	Queue       string

@@ -26,7 +26,7 @@ func newCrew(cfg *Config, size int) (*crew, error) {
 		first := i % len(cfg.Addrs)
 		addresses := append(append([]string(nil), cfg.Addrs[first:]...), cfg.Addrs[:first]...)
 		one, err := client.New(client.Config{
-			Addrs: addresses, Name: "haiku bench " + buildinfo.Version(), Stay: !cfg.ToLeader,
+			Addrs: addresses, Name: "haiku bench " + buildinfo.Version(), Stay: !cfg.ToLeader, Token: cfg.Token,
 			Logger: slog.New(slog.NewTextHandler(io.Discard, nil)),
 		})
 		if err != nil {

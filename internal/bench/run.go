@@ -51,7 +51,7 @@ func (r *runner) open(ctx context.Context) (err error) {
 	if r.workers, err = newCrew(&r.cfg, r.cfg.Workers); err != nil {
 		return err
 	}
-	if r.admin, err = client.New(client.Config{Addrs: r.cfg.Addrs, Name: "haiku bench"}); err != nil {
+	if r.admin, err = client.New(client.Config{Addrs: r.cfg.Addrs, Name: "haiku bench", Token: r.cfg.Token}); err != nil {
 		return err
 	}
 	if err := r.producers.connect(ctx); err != nil {

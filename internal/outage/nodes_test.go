@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"os"
+	"path/filepath"
 	"testing"
 	"time"
 
@@ -34,12 +36,20 @@ type nodes struct {
 	env  []string
 	list []*node
 	c    *client.Client // knows all addresses
+
+	token string // the first admin's; empty for a cluster without tokens
 }
 
 // startNodes starts a cluster of so many voters.
-func startNodes(t testing.TB, count int, env []string) *nodes {
+func startNodes(t testing.TB, count int, env []string) *nodes { return startGuarded(t, count, env, "") }
+
+// startGuarded starts a cluster whose first admin has a token, if it is not empty.
+func startGuarded(t testing.TB, count int, env []string, token string) *nodes {
 	t.Helper()
-	n := &nodes{t: t, dir: t.TempDir(), env: env}
+	n := &nodes{t: t, dir: t.TempDir(), env: env, token: token}
+	if err := os.WriteFile(filepath.Join(n.dir, "token"), []byte(token), 0o600); err != nil {
+		t.Fatal(err)
+	}
 	for i := range count {
 		one := &node{name: fmt.Sprintf("n%d", i+1), address: freeAddress(t)}
 		one.data = one.name
@@ -48,7 +58,7 @@ func startNodes(t testing.TB, count int, env []string) *nodes {
 		}
 		n.list = append(n.list, one)
 	}
-	n.c = dial(t, client.Config{Addrs: n.addresses(0)})
+	n.c = dial(t, client.Config{Addrs: n.addresses(0), Token: token})
 	for _, one := range n.list {
 		n.start(one)
 		n.serving(one)
@@ -77,6 +87,13 @@ func (n *nodes) start(one *node) {
 		args = append(args, "--bootstrap")
 	} else {
 		args = append(args, "--join", one.join)
+	}
+	switch {
+	case n.token == "":
+	case one.join == "":
+		args = append(args, "--bootstrap-token-file", "token")
+	default:
+		args = append(args, "--token-file", "token")
 	}
 	one.process = start(n.t, n.dir, n.env, haikud, args...)
 }

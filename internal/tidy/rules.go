@@ -31,8 +31,8 @@ var mayImport = map[string][]string{
 	"haikutest":             {"task", "member", "client", "transport"},
 	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm"},
 	"config":                {},
-	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo"},
-	"cmd/haikud":            {"task", "member", "client", "transport", "metrics", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo"},
+	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo", "internal/tokenfile"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "metrics", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo", "internal/tokenfile"},
 	"web/ui":                {},
 	"examples/mail":         {"task", "client", "worker"},
 	"examples/graph":        {"task", "client", "worker"},
@@ -43,6 +43,7 @@ var mayImport = map[string][]string{
 	"internal/buildinfo":    {},
 	"internal/damage":       {},
 	"internal/progress":     {},
+	"internal/tokenfile":    {"member"},
 	"internal/fakenode":     {"task", "member", "wire", "internal/pb/wirepb"},
 	"internal/outage":       {}, // tests only
 	"internal/plant":        {"internal/pb/recordpb"},
