@@ -75,7 +75,7 @@ bench-store: deps ## what the store costs: 10 M tasks, 10 minutes and 10 GB of d
 	bin/tools/storebench -scale $(SCALE)
 
 bench-flat: deps ## in two minutes: what a task costs beside few and beside a million others; fails beyond 1.3
-	go test -run '^$$' -bench Flat -benchtime 1000x -count 5 ./fsm | awk -f scripts/flat.awk
+	go test -run '^$$' -bench Flat -benchtime 2000x -count 5 ./fsm | awk -f scripts/flat.awk
 
 bench-check: deps ## vet and test the benchmarks' module
 	cd bench && go vet ./... && go test ./...
