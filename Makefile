@@ -35,6 +35,14 @@ run: build ## three nodes do a real job, the leader is killed half-way, every re
 test: deps ## run all tests
 	go test ./...
 
+test-ui: build ## test the dashboard in Chromium against clusters of three nodes: two to four minutes
+	@scripts/uideps.sh browser
+	node --test --test-concurrency=1 web/ui/test/*.test.mjs
+
+screenshots: build ## take the pictures of docs/screenshots anew
+	@scripts/uideps.sh browser
+	node web/ui/test/screenshots.mjs
+
 check: deps ## formatting, vet, house rules, race tests of the Go side, generated code up to date
 	@unformatted=$$(gofmt -l $$(git ls-files '*.go')); if [ -n "$$unformatted" ]; then echo "gofmt -w needed:"; echo "$$unformatted"; exit 1; fi
 	go vet ./...

@@ -71,7 +71,7 @@ export class Cluster {
   }
 
   /** Starts nodes n1, n2 and so on, and waits until all of them vote and know a leader. */
-  static async start({ count = 3, args = [] } = {}) {
+  static async start({ count = 3, args = [], base = "" } = {}) {
     const c = new Cluster(await mkdtemp(join(tmpdir(), "haiku-ui-")));
     try {
       const ports = await freePorts(2 * count);
@@ -81,8 +81,8 @@ export class Cluster {
         const name = `n${i + 1}`;
         c.nodes.push({
           name, address, http,
-          url: `http://${http}`,
-          args: ["--data-dir", join(c.dir, name), "--node-name", name, "--listen", address, "--http-listen", http, ...args,
+          url: `http://${http}${base}`,
+          args: ["--data-dir", join(c.dir, name), "--node-name", name, "--listen", address, "--http-listen", http, ...(base ? ["--http-base-path", base] : []), ...args,
             ...(i === 0 ? ["--bootstrap"] : ["--join", c.nodes[0].address])],
         });
         c.restart(i);

@@ -1,4 +1,4 @@
-import { part, post, Problem, request, url } from "../api";
+import { may, part, post, Problem, request, url } from "../api";
 import { ask } from "../dialog";
 import { bytes, count, moment, plural, seconds, type Whole } from "../format";
 import { clock, cluster } from "../live";
@@ -21,10 +21,12 @@ export function ClusterPage() {
       sub={<span class="mono">{c.cluster_id}</span>}
       actions={
         <>
-          <a class="button" href={url("v1/snapshot")} download>
-            Save a snapshot
-          </a>
-          <Action need="admin" onClick={() => dispatch(pauseAll, loaded.reload)}>
+          {may("admin") && (
+            <a class="button" href={url("v1/snapshot")} download>
+              Save a snapshot
+            </a>
+          )}
+          <Action need="operator" onClick={() => dispatch(pauseAll, loaded.reload)}>
             {pauseAll ? "Hand out tasks again" : "Pause handing out"}
           </Action>
         </>

@@ -59,7 +59,7 @@ function Retentions() {
     <Card
       title="How long ended tasks are kept"
       aside={
-        <Action need="admin" kind="small" onClick={() => show("Retention", <RetentionForm first={null} reload={loaded.reload} />)}>
+        <Action need="operator" kind="small" onClick={() => show("Retention", <RetentionForm first={null} reload={loaded.reload} />)}>
           Set for a type
         </Action>
       }
@@ -87,7 +87,7 @@ function Retentions() {
                   <td>{kept(r.dead_letter, !!r.task_type)}</td>
                   <td>{kept(r.cancelled, !!r.task_type)}</td>
                   <td class="row-actions">
-                    <Action need="admin" kind="small" onClick={() => show("Retention", <RetentionForm first={r} reload={loaded.reload} />)}>
+                    <Action need="operator" kind="small" onClick={() => show("Retention", <RetentionForm first={r} reload={loaded.reload} />)}>
                       Change
                     </Action>
                   </td>
@@ -245,13 +245,12 @@ function TokenForm({ first, reload }: { first: boolean; reload: () => unknown })
   const create = async (e: Event) => {
     e.preventDefault();
     try {
-      const made = await post<Record<string, unknown>>("v1/tokens", {
+      const { token: secret } = await post<{ token: string }>("v1/tokens", {
         name: f.name,
         role: f.role,
         queues: f.queues.split(/[\s,]+/).filter(Boolean),
-        ...(f.hours ? { expires_at: new Date(Date.now() + Number(f.hours) * 3_600_000).toISOString() } : {}),
+        ...(f.hours ? { expires_in_seconds: Number(f.hours) * 3600 } : {}),
       });
-      const secret = String(made["secret"] ?? made["token"] ?? "");
       show(
         "The token",
         <>

@@ -56,7 +56,7 @@ export function TaskPage({ id }: { id: string }) {
           <Action need="operator" onClick={() => act("retry")} disabled={!canChange("retry", t)} why={`It is ${t.status}`}>
             Run again
           </Action>
-          <Action need="operator" kind="danger" onClick={() => act("cancel")} disabled={!canChange("cancel", t)} why={`It is ${t.status}`}>
+          <Action need="worker" kind="danger" onClick={() => act("cancel")} disabled={!canChange("cancel", t)} why={`It is ${t.status}`}>
             Cancel
           </Action>
           <Action need="operator" kind="danger" onClick={() => act("delete")} disabled={!canChange("delete", t)} why="It runs: cancel it first">

@@ -142,7 +142,7 @@ export function TasksPage() {
             {chosen.size > 0 ? (
               <>
                 {verbs.map(([verb, label]) => (
-                  <Action key={verb} need="operator" kind={verb === "retry" ? "small" : "danger"} onClick={() => act(verb)}>
+                  <Action key={verb} need={verb === "cancel" ? "worker" : "operator"} kind={verb === "retry" ? "small" : "danger"} onClick={() => act(verb)}>
                     {label}
                   </Action>
                 ))}
