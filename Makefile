@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,bolt -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: check-deploy help deps generate ui build run test check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
+.PHONY: check-deploy help deps generate ui build run test test-ui screenshots check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)

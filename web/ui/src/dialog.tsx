@@ -26,7 +26,7 @@ let lastNotice = 0;
 export function notify(text: string, options: { bad?: boolean; to?: Notice["to"] } = {}): void {
   const id = ++lastNotice;
   notices.value = [...notices.value, { id, text, bad: !!options.bad, to: options.to }].slice(-4);
-  setTimeout(() => dismiss(id), options.bad ? 12_000 : 5_000);
+  setTimeout(() => dismiss(id), options.bad || options.to ? 15_000 : 5_000);
 }
 
 const dismiss = (id: number) => (notices.value = notices.value.filter((n) => n.id !== id));

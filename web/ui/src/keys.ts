@@ -1,6 +1,6 @@
 // Keys: those of every page, those of the page that is shown, and the list of both for the help.
 import { signal } from "@preact/signals";
-import { useEffect, useRef } from "preact/hooks";
+import { useLayoutEffect, useRef } from "preact/hooks";
 
 export interface Key {
   key: string; // as KeyboardEvent.key gives it; "g q" for one after the other
@@ -24,7 +24,7 @@ export function useKeys(keys: Key[]): void {
   const latest = useRef(keys);
   latest.current = keys;
   const names = keys.map((k) => k.key + k.what).join();
-  useEffect(() => {
+  useLayoutEffect(() => {
     const own = keys.map((k) => ({ ...k, run: () => latest.current.find((l) => l.key === k.key)?.run() }));
     ofPage.value = [...ofPage.peek(), ...own];
     return () => {

@@ -109,7 +109,7 @@ test("redrive by click and by keyboard, purge, with counts before", async () => 
   assert.equal(await status(first[0]), "dead_letter");
   await dialog().getByRole("button", { name: "Redrive" }).click();
   for (const id of first) await c.reaches(id, "pending");
-  await page.getByRole("link", { name: "Show it" }).click();
+  await page.visit("#/operations");
   await page.getByRole("row", { name: /type:redrive-me/ }).getByText("done").waitFor();
 
   const second = await deadLetters("redrive-keys", 2);
