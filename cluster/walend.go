@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	wal "github.com/hashicorp/raft-wal"
+	"github.com/hashicorp/raft-wal/segment"
 )
 
 // keyLogEnd is where the index of the last entry stands, beside Raft's votes, as it was at the last Close or when the end
@@ -24,10 +25,20 @@ func (w *walLog) noteEnd(last uint64) error {
 // mustReach refuses a log that ends before the entry it ended with at the last Close.
 func (w *walLog) mustReach(last uint64) error {
 	noted, err := w.notedEnd()
-	if err == nil && last < noted {
-		return fmt.Errorf("%w: it ends at entry %d, and ended at entry %d when it was closed", wal.ErrCorrupt, last, noted)
+	if err != nil || last >= noted {
+		return err
 	}
-	return err
+	state, err := w.meta.Load("")
+	if err != nil {
+		return err
+	}
+	file := "the last segment"
+	for i := range state.Segments {
+		if s := &state.Segments[i]; s.BaseIndex <= noted {
+			file = segment.FileName(*s)
+		}
+	}
+	return fmt.Errorf("%w: %s ends at entry %d, and ended at entry %d when it was closed", wal.ErrCorrupt, file, last, noted)
 }
 
 func (w *walLog) notedEnd() (uint64, error) {
