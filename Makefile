@@ -9,7 +9,7 @@ SCALE ?= 1
 # What bench-peers measures; `bench/bin/peers -list` shows what there is.
 PEERS ?= -haiku=default,claim64,bolt -nats=always,always-prefetch -rabbitmq=prefetch32 -reps=3
 
-.PHONY: check-deploy help deps generate ui build run test test-ui screenshots check race chaos fuzz bench-quick bench-account bench-peers bench-store bench-flat bench-check clean
+.PHONY: check-deploy help deps generate ui build run test test-ui screenshots check race chaos fuzz bench-quick bench-account bench-peers bench-web bench-store bench-flat bench-check clean
 
 help: ## list the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  %-13s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -84,6 +84,9 @@ bench-store: deps ## what the store costs: 10 M tasks, 10 minutes and 10 GB of d
 
 bench-flat: deps ## in two minutes: what a task costs beside few and beside a million others; fails beyond 1.3
 	go test -run '^$$' -bench Flat -benchtime 2000x -count 5 ./fsm | awk -f scripts/flat.awk
+
+bench-web: deps ## what the dashboard asks for, with a million tasks of ten thousand pairs of queue and type: two minutes
+	go test ./web -run '^$$' -bench Million -benchtime 2s -timeout 30m
 
 bench-check: deps ## vet and test the benchmarks' module
 	cd bench && go vet ./... && go test ./...

@@ -32,12 +32,21 @@ func (c *Client) Resume(ctx context.Context, queue, typ string) error {
 // Queues lists the queues that have tasks or settings, in order: each with the sum of its types, whose type is empty, and
 // then its types. An empty name lists all.
 func (c *Client) Queues(ctx context.Context, queue string, opts ...ReadOption) ([]task.QueueState, error) {
-	q := task.QueuesQuery{Queue: queue, Stale: readOptionsOf(opts).stale}
+	return c.queues(ctx, task.QueuesQuery{Queue: queue, Stale: readOptionsOf(opts).stale})
+}
+
+// QueueSums lists the queues that have tasks or settings without their types: NextSince of a queue is that of the type
+// whose next task has waited longest. It costs the same however many types there are.
+func (c *Client) QueueSums(ctx context.Context, opts ...ReadOption) ([]task.QueueState, error) {
+	return c.queues(ctx, task.QueuesQuery{Sums: true, Stale: readOptionsOf(opts).stale})
+}
+
+func (c *Client) queues(ctx context.Context, q task.QueuesQuery) ([]task.QueueState, error) {
 	if err := q.Validate(); err != nil {
 		return nil, err
 	}
 	var reply wirepb.QueuesReply
-	if err := c.do(ctx, wire.Queues, &wirepb.QueuesRequest{Queue: q.Queue, Stale: q.Stale}, &reply, true); err != nil {
+	if err := c.do(ctx, wire.Queues, &wirepb.QueuesRequest{Queue: q.Queue, Sums: q.Sums, Stale: q.Stale}, &reply, true); err != nil {
 		return nil, err
 	}
 	return wire.QueueStatesFromPB(&reply)

@@ -61,13 +61,13 @@ func (n *Node) Queues(ctx context.Context, q task.QueuesQuery) (list []task.Queu
 		return nil, err
 	}
 	err = n.read(ctx, q.Stale, func(*leadership) error {
-		list, err = queueStates(n.store, q.Queue)
+		list, err = queueStates(n.store, &q)
 		return err
 	})
 	return list, err
 }
 
-func queueStates(st *store.Store, only string) ([]task.QueueState, error) {
+func queueStates(st *store.Store, q *task.QueuesQuery) ([]task.QueueState, error) {
 	states := make(map[store.Pair]*task.QueueState)
 	at := func(name store.Pair) *task.QueueState {
 		s := states[name]
@@ -83,20 +83,27 @@ func queueStates(st *store.Store, only string) ([]task.QueueState, error) {
 		return nil, err
 	}
 	for _, s := range settings {
-		if only == "" || only == s.Queue {
-			at(store.Pair{Queue: s.Queue})
+		if q.Queue != "" && q.Queue != s.Queue {
+			continue
+		}
+		at(store.Pair{Queue: s.Queue})
+		if s.Type == "" || !q.Sums {
 			at(store.Pair{Queue: s.Queue, Type: s.Type}).QueueSettings = s
 		}
 	}
-	counts := st.Counts(only, "").Queues
-	for i := range counts {
-		c := &counts[i]
-		at(store.Pair{Queue: c.Queue}).Counts.Add(c)
-		s := at(store.Pair{Queue: c.Queue, Type: c.Type})
-		s.Counts = *c
-		if us := st.FirstScheduled(store.Pair{Queue: c.Queue, Type: c.Type}); us != 0 {
-			s.NextSince = time.UnixMicro(us).UTC()
-		}
+	if q.Sums {
+		st.EachQueue(func(d store.Depth) {
+			if q.Queue != "" && q.Queue != d.Counts.Queue {
+				return
+			}
+			s := at(store.Pair{Queue: d.Counts.Queue})
+			s.Counts = d.Counts
+			if d.OldestReady != 0 {
+				s.NextSince = time.UnixMicro(d.OldestReady).UTC()
+			}
+		})
+	} else {
+		countPairs(st, q.Queue, at)
 	}
 	list := make([]task.QueueState, 0, len(states))
 	for name, s := range states {
@@ -107,6 +114,20 @@ func queueStates(st *store.Store, only string) ([]task.QueueState, error) {
 		return cmp.Or(cmp.Compare(a.Queue, b.Queue), cmp.Compare(a.Type, b.Type))
 	})
 	return list, nil
+}
+
+// countPairs counts the tasks of each pair, and of the queues that they are of.
+func countPairs(st *store.Store, only string, at func(store.Pair) *task.QueueState) {
+	counts := st.Counts(only, "").Queues
+	for i := range counts {
+		c := &counts[i]
+		at(store.Pair{Queue: c.Queue}).Counts.Add(c)
+		s := at(store.Pair{Queue: c.Queue, Type: c.Type})
+		s.Counts = *c
+		if us := st.FirstScheduled(store.Pair{Queue: c.Queue, Type: c.Type}); us != 0 {
+			s.NextSince = time.UnixMicro(us).UTC()
+		}
+	}
 }
 
 // room returns how many tasks of a pair the settings of queues let be claimed now. If it is a rate that allows none, the

@@ -19,8 +19,9 @@ const cursorVersion = 1 // of order 0
 // cursorSizes has the length of each order's cursor.
 var cursorSizes = [...]int{task.OrderByID: 1 + 16, task.OrderByPriority: 1 + len(place{}), task.OrderByScheduled: 1 + 8 + 16}
 
-// maxExamined bounds the tasks that one page looks at. A page may be short, even empty, and still have a next one.
-const maxExamined = 10_000
+// maxExamined bounds the tasks that one page looks at, so that it takes well below 100 ms. A page may be short, even empty,
+// and still have a next one.
+const maxExamined = 5000
 
 // walk goes over tasks in the order of a list.
 type walk interface {

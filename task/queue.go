@@ -203,6 +203,8 @@ type QueueState struct {
 // QueuesQuery asks for the states of queues.
 type QueuesQuery struct {
 	Queue string // empty for all
+	// Sums leaves the types out. NextSince of a queue is then that of the type whose next task has waited longest.
+	Sums  bool
 	Stale bool
 }
 

@@ -167,7 +167,7 @@ func (c *conn) queues(f wire.Frame) (wire.Message, error) {
 			return nil, err
 		}
 	}
-	list, err := c.s.admin.Queues(c.ctx, task.QueuesQuery{Queue: m.Queue, Stale: m.Stale})
+	list, err := c.s.admin.Queues(c.ctx, task.QueuesQuery{Queue: m.Queue, Sums: m.Sums, Stale: m.Stale})
 	if err != nil {
 		return nil, err
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"net"
 	"net/http"
 	"net/url"
@@ -66,6 +67,9 @@ func (s *Server) dress(next http.Handler) http.Handler {
 				}
 			}
 			out.end()
+			if r.ContentLength != 0 { // what is left of the body is read for the sake of the next request
+				_ = out.control.SetReadDeadline(time.Now().Add(s.cfg.Limits.BodyTimeout)) // a connection that is gone
+			}
 		}()
 		next.ServeHTTP(out, r)
 	})
@@ -184,15 +188,17 @@ func newBody(w http.ResponseWriter, r *http.Request, timeout time.Duration) *bod
 	}
 }
 
-// Read sets the deadline for as long as there is something to read: left in place it would end what the handler waits
-// for.
+// Read sets the deadline for as long as there is something to read: left in place after the end of the body, it would end
+// what the handler waits for. After an error it stays, or the server would go on reading for the sake of the next request.
 func (b *body) Read(p []byte) (int, error) {
 	if err := b.control.SetReadDeadline(b.until); err != nil {
 		return 0, err
 	}
 	n, err := b.readCloser.Read(p)
-	if cerr := b.control.SetReadDeadline(time.Time{}); err == nil && cerr != nil {
-		err = cerr
+	if err == nil || err == io.EOF {
+		if cerr := b.control.SetReadDeadline(time.Time{}); cerr != nil {
+			err = cerr
+		}
 	}
 	var large *http.MaxBytesError
 	if errors.As(err, &large) {

@@ -22,7 +22,7 @@ func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
 
 // testNode is a real node of its own with its HTTP server.
 type testNode struct {
-	t      *testing.T
+	t      testing.TB
 	node   *cluster.Node
 	port   *transport.Server
 	web    *Server
@@ -33,7 +33,7 @@ type testNode struct {
 }
 
 // startNode starts a solo node. change may be nil.
-func startNode(t *testing.T, change func(*Config, *Sources)) *testNode {
+func startNode(t testing.TB, change func(*Config, *Sources)) *testNode {
 	t.Helper()
 	log := slog.New(slog.NewTextHandler(io.Discard, nil))
 	if os.Getenv("HAIKU_TEST_LOG") != "" {
@@ -41,9 +41,10 @@ func startNode(t *testing.T, change func(*Config, *Sources)) *testNode {
 	}
 	n := &testNode{t: t, http: &http.Client{Transport: &http.Transport{}}, header: http.Header{}}
 	n.http.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
+	dir := t.TempDir() // removed after close
 	t.Cleanup(n.close)
 	var err error
-	n.dir, err = cluster.OpenDir(t.TempDir())
+	n.dir, err = cluster.OpenDir(dir)
 	n.must(err)
 	n.port, err = transport.Listen(transport.Config{Addr: "127.0.0.1:0", Limits: transport.Default().Limits, Logger: log})
 	n.must(err)
@@ -120,7 +121,7 @@ func (n *testNode) until(what string, holds func() bool) {
 
 // answer is what came back.
 type answer struct {
-	t      *testing.T
+	t      testing.TB
 	status int
 	header http.Header
 	body   []byte
@@ -188,7 +189,7 @@ func (a answer) json() map[string]any {
 }
 
 // pick walks through decoded JSON by names and numbers.
-func pick(t *testing.T, v any, path ...any) any {
+func pick(t testing.TB, v any, path ...any) any {
 	t.Helper()
 	for _, p := range path {
 		switch p := p.(type) {

@@ -98,11 +98,7 @@ func (s *Server) overviewNow(ctx context.Context, r Reads) (*reply[Overview], er
 		return nil, err
 	}
 	out, err := read(ctx, s, r, func(ctx context.Context, c *client.Client, stale bool) (o Overview, index uint64, err error) {
-		var opts []client.ReadOption
-		if stale {
-			opts = append(opts, client.Stale())
-		}
-		queues, err := c.Queues(ctx, "", opts...)
+		queues, err := c.QueueSums(ctx, staleness(stale)...)
 		o.count(queues)
 		o.DispatchPaused = status.DispatchPaused
 		return o, 0, err
@@ -127,12 +123,10 @@ func (o *Overview) count(queues []task.QueueState) {
 	o.Queues = []Queue{}
 	for i := range queues {
 		q := &queues[i]
-		if q.Type == "" {
-			o.Counts.Add(&q.Counts)
-			o.Queues = append(o.Queues, queueOf(q))
-		} else if !q.NextSince.IsZero() {
-			age := now.Sub(q.NextSince).Seconds()
-			o.OldestReadyAge = max(o.OldestReadyAge, age)
+		o.Counts.Add(&q.Counts)
+		o.Queues = append(o.Queues, queueOf(q))
+		if !q.NextSince.IsZero() {
+			o.OldestReadyAge = max(o.OldestReadyAge, now.Sub(q.NextSince).Seconds())
 		}
 	}
 	slices.SortStableFunc(o.Queues, func(a, b Queue) int {

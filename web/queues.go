@@ -24,7 +24,7 @@ type Queue struct {
 	Aging        string           `json:"aging,omitempty" doc:"A task gains one priority for each such time that it waits"`
 	Counts       task.QueueCounts `json:"counts"`
 	WaitingBytes uint64           `json:"waiting_bytes"`
-	NextSince    *time.Time       `json:"next_since,omitempty" doc:"Since when the task that is claimed next could have been claimed; only of a type"`
+	NextSince    *time.Time       `json:"next_since,omitempty" doc:"Since when the task that is claimed next could have been claimed; of a type, or, in a list without types, the earliest of its types"`
 }
 
 func queueOf(s *task.QueueState) Queue {
@@ -82,12 +82,16 @@ func (s *Server) registerQueues(a *api) {
 
 func (s *Server) queues(ctx context.Context, in *queuesInput) (*reply[QueueList], error) {
 	return read(ctx, s, in.Reads, func(ctx context.Context, c *client.Client, stale bool) (QueueList, uint64, error) {
-		states, err := c.Queues(ctx, "", staleness(stale)...)
-		list := QueueList{Queues: []Queue{}}
+		var states []task.QueueState
+		var err error
+		if in.Types {
+			states, err = c.Queues(ctx, "", staleness(stale)...)
+		} else {
+			states, err = c.QueueSums(ctx, staleness(stale)...)
+		}
+		list := QueueList{Queues: make([]Queue, len(states))}
 		for i := range states {
-			if in.Types || states[i].Type == "" {
-				list.Queues = append(list.Queues, queueOf(&states[i]))
-			}
+			list.Queues[i] = queueOf(&states[i])
 		}
 		return list, 0, err
 	})

@@ -4481,6 +4481,7 @@ type QueuesRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Queue         string                 `protobuf:"bytes,1,opt,name=queue,proto3" json:"queue,omitempty"`
 	Stale         bool                   `protobuf:"varint,2,opt,name=stale,proto3" json:"stale,omitempty"`
+	Sums          bool                   `protobuf:"varint,3,opt,name=sums,proto3" json:"sums,omitempty"` // without the types; next_since_us is then that of the type that has waited longest
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4525,6 +4526,13 @@ func (x *QueuesRequest) GetQueue() string {
 func (x *QueuesRequest) GetStale() bool {
 	if x != nil {
 		return x.Stale
+	}
+	return false
+}
+
+func (x *QueuesRequest) GetSums() bool {
+	if x != nil {
+		return x.Sums
 	}
 	return false
 }
@@ -6822,10 +6830,11 @@ const file_wire_proto_rawDesc = "" +
 	"\x06_depthB\b\n" +
 	"\x06_bytesB\v\n" +
 	"\t_aging_us\"\x0f\n" +
-	"\rSetQueueReply\";\n" +
+	"\rSetQueueReply\"O\n" +
 	"\rQueuesRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x14\n" +
-	"\x05stale\x18\x02 \x01(\bR\x05stale\"\xf5\x02\n" +
+	"\x05stale\x18\x02 \x01(\bR\x05stale\x12\x12\n" +
+	"\x04sums\x18\x03 \x01(\bR\x04sums\"\xf5\x02\n" +
 	"\n" +
 	"QueueState\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
