@@ -26,6 +26,7 @@ type Config struct {
 type Limits struct {
 	Connections   int           // at once
 	Requests      int           // in work at once, but for event streams and what waits for tasks
+	Bodies        int64         // bytes of the bodies of all requests in work; room for one of the largest at least
 	HeaderTimeout time.Duration // from the connection, or the request before, to the end of the headers
 	BodyTimeout   time.Duration // for the whole body to arrive
 	WriteTimeout  time.Duration // for a client to take the next part of an answer
@@ -36,7 +37,7 @@ type Limits struct {
 // DefaultLimits are the limits of a node without settings.
 func DefaultLimits() Limits {
 	return Limits{
-		Connections: 1000, Requests: 256, HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute,
+		Connections: 1000, Requests: 256, Bodies: 128 << 20, HeaderTimeout: 10 * time.Second, BodyTimeout: time.Minute,
 		WriteTimeout: 30 * time.Second, IdleTimeout: 2 * time.Minute, DrainTimeout: 5 * time.Second,
 	}
 }
@@ -46,8 +47,7 @@ const (
 	maxHeaderBytes = 64 << 10
 	maxBody        = 1 << 20  // of a request that carries no payload
 	maxLargeBody   = 16 << 20 // of one that does: a payload of 10 MiB in base64 and what goes with it
-	maxBodies      = 128 << 20
-	maxClients     = 256 // tokens in use at once
+	maxClients     = 256      // tokens in use at once
 	maxSessions    = 4096
 	maxStreams     = 512
 	requestTimeout = 20 * time.Second // of what waits for nothing

@@ -59,7 +59,7 @@ func Listen(cfg Config) (*Server, error) {
 	}
 	s := &Server{
 		cfg: cfg, log: cfg.Logger, listener: l, requests: make(chan struct{}, cfg.Limits.Requests),
-		compressors: sync.Pool{New: func() any { return gzip.NewWriter(nil) }}, bodies: budget{limit: maxBodies}, streams: make(chan struct{}, maxStreams), served: make(chan struct{}),
+		compressors: sync.Pool{New: func() any { return gzip.NewWriter(nil) }}, bodies: budget{limit: max(cfg.Limits.Bodies, maxLargeBody)}, streams: make(chan struct{}, maxStreams), served: make(chan struct{}),
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
 	s.waits, s.drain = context.WithCancel(s.ctx)
@@ -78,6 +78,7 @@ func (l Limits) normal() Limits {
 	d := DefaultLimits()
 	return Limits{
 		Connections: cmp.Or(l.Connections, d.Connections), Requests: cmp.Or(l.Requests, d.Requests),
+		Bodies:        cmp.Or(l.Bodies, d.Bodies),
 		HeaderTimeout: cmp.Or(l.HeaderTimeout, d.HeaderTimeout), BodyTimeout: cmp.Or(l.BodyTimeout, d.BodyTimeout),
 		WriteTimeout: cmp.Or(l.WriteTimeout, d.WriteTimeout), IdleTimeout: cmp.Or(l.IdleTimeout, d.IdleTimeout),
 		DrainTimeout: cmp.Or(l.DrainTimeout, d.DrainTimeout),

@@ -16,7 +16,9 @@ func (d *daemon) listenHTTP() (err error) {
 	d.web, err = web.Listen(web.Config{
 		Addr: listen, BasePath: h.BasePath, Origins: h.CORSOrigins, Node: d.server.Addr().String(), Logger: d.log,
 		DedupWindow: d.cfg.DedupWindow,
-		Limits:      web.Limits{Connections: h.Connections, Requests: h.Requests, BodyTimeout: h.BodyTimeout},
+		Limits: web.Limits{
+			Connections: h.Connections, Requests: h.Requests, BodyTimeout: h.BodyTimeout, Bodies: int64(d.cfg.Limits.TotalSize) / 4,
+		},
 	})
 	return err
 }
