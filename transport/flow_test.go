@@ -132,8 +132,8 @@ func TestUnreadRepliesLockNobodyOut(t *testing.T) {
 	if err := other.failure(wire.ListTasks, list); !errors.Is(err, task.ErrBusy) {
 		t.Errorf("a further large read: %v", err)
 	}
-	if used := s.replies.used.Load(); used > s.limits.TotalBytes {
-		t.Errorf("%d bytes of replies are held, %d are allowed", used, s.limits.TotalBytes)
+	if used, most := s.replies.used.Load(), s.limits.TotalBytes+s.limits.TotalBytes/8; used > most { // see takeVital
+		t.Errorf("%d bytes of replies are held, %d are allowed", used, most)
 	}
 }
 
