@@ -49,6 +49,7 @@ check: deps ## formatting, vet, house rules, race tests of the Go side, generate
 	scripts/check-generated.sh
 	@scripts/uideps.sh
 	scripts/check-ui.sh
+	cd bench && go list -deps ./... >/dev/null
 	go test ./internal/tidy/...
 	go test -race $(GO_SIDE)
 	$(MAKE) check-deploy
