@@ -64,6 +64,17 @@ func (c *conn) servedHere(f wire.Frame) (bool, error) {
 	case wire.Tokens:
 		var q wirepb.TokensRequest
 		return here(f, &q, &q.Stale)
+	case wire.Schedules:
+		var q wirepb.SchedulesRequest
+		return here(f, &q, &q.Stale)
+	case wire.Operations:
+		var q wirepb.OperationsRequest
+		stale, err := here(f, &q, &q.Stale)
+		return stale && !q.Cancel, err
+	case wire.Retention:
+		var q wirepb.RetentionRequest
+		stale, err := here(f, &q, &q.Stale)
+		return stale && q.Set == nil, err
 	}
 	return false, nil
 }
