@@ -14,7 +14,8 @@ import (
 //
 // with numbers and times (microseconds) as 8 bytes big-endian. Fields that were not sent are left out, defaults are
 // not filled in, and a delay counts as a delay, so the same Spec has the same hash whenever it is sent. The id is not
-// part of it. Dependencies and headers count in sorted order.
+// part of it, nor are the headers of the trace context: who submits a task again does so in another span, or another
+// trace. Dependencies and headers count in sorted order.
 func (s *Spec) ContentHash() (sum [16]byte) {
 	h := &fieldHash{h: sha256.New()}
 	h.bytes(1, []byte(s.Type))
@@ -37,6 +38,9 @@ func (s *Spec) ContentHash() (sum [16]byte) {
 	}
 	h.number(11, uint64(s.OnDependencyFailure))
 	for _, header := range sortedHeaders(s.Headers) {
+		if header.Name == HeaderTraceParent || header.Name == HeaderTraceState {
+			continue
+		}
 		h.bytes(12, []byte(header.Name))
 		h.bytes(13, []byte(header.Value))
 	}

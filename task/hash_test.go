@@ -47,7 +47,10 @@ func TestContentHashSame(t *testing.T) {
 		"order of headers":    func(s *Spec) { s.Headers = []Header{{"c", "3"}, {"a", "1"}, {"b", ""}} },
 		"time zone":           func(s *Spec) { s.ScheduledAt = s.ScheduledAt.In(time.FixedZone("x", 3600)) },
 		"below a microsecond": func(s *Spec) { s.ScheduledAt = s.ScheduledAt.Add(999); s.Retention += 999 },
-		"a slice of its own":  func(s *Spec) { s.Payload = append([]byte(nil), s.Payload...) },
+		"trace context": func(s *Spec) {
+			s.Headers = append(s.Headers, Header{HeaderTraceParent, "x"}, Header{HeaderTraceState, "y"})
+		},
+		"a slice of its own": func(s *Spec) { s.Payload = append([]byte(nil), s.Payload...) },
 	} {
 		s := fullSpec()
 		change(s)
@@ -83,6 +86,7 @@ func TestContentHashDiffers(t *testing.T) {
 		"policy":      func(s *Spec) { s.OnDependencyFailure = PolicyCancel },
 		"header":      func(s *Spec) { s.Headers = s.Headers[:2] },
 		"header name": func(s *Spec) { s.Headers = []Header{{"a", "1"}, {"b", ""}, {"c3", ""}} },
+		"like traced": func(s *Spec) { s.Headers = append(s.Headers, Header{"Traceparent", "x"}) },
 		"unique":      func(s *Spec) { s.UniqueKey = "" },
 		"expires":     func(s *Spec) { s.ExpiresAt = time.Time{} },
 		"scope":       func(s *Spec) { s.UniqueScope = UniquePending },

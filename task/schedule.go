@@ -178,7 +178,8 @@ func (s *Schedule) Submission(id ID, at time.Time) Spec {
 	return spec
 }
 
-// SameAs reports whether a client says the same in both, so that setting the one where the other is changes nothing.
+// SameAs reports whether a client says the same in both, so that setting the one where the other is changes nothing. The
+// headers of the trace context do not count, as in ContentHash.
 func (s *Schedule) SameAs(o *Schedule) bool {
 	return s.Name == o.Name && s.Expression == o.Expression && s.Zone == o.Zone && s.CatchUp == o.CatchUp &&
 		s.Overlap == o.Overlap && s.Start.Equal(o.Start) && s.End.Equal(o.End) &&

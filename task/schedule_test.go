@@ -52,11 +52,17 @@ func TestScheduleSameAs(t *testing.T) {
 	if !base.SameAs(&kept) {
 		t.Error("what the broker keeps makes a difference")
 	}
+	traced := base
+	traced.Task.Headers = []Header{{HeaderTraceParent, "x"}, {HeaderTraceState, "y"}}
+	if !base.SameAs(&traced) {
+		t.Error("the trace context makes a difference")
+	}
 	for i, change := range []func(*Schedule){
 		func(s *Schedule) { s.Name = "o" }, func(s *Schedule) { s.Expression = "@hourly" }, func(s *Schedule) { s.Zone = "UTC" },
 		func(s *Schedule) { s.CatchUp = CatchUpAll }, func(s *Schedule) { s.Overlap = OverlapAllow },
 		func(s *Schedule) { s.Start = time.Now() }, func(s *Schedule) { s.End = time.Now() },
 		func(s *Schedule) { s.Task.Queue = "q" }, func(s *Schedule) { s.Task.Payload = []byte("p") },
+		func(s *Schedule) { s.Task.Headers = []Header{{"a", "x"}} },
 	} {
 		other := base
 		change(&other)

@@ -38,6 +38,12 @@ type Header struct {
 	Value string `json:"value"`
 }
 
+// The headers of a task's trace context, as the recommendation "Trace Context" of the W3C has them.
+const (
+	HeaderTraceParent = "traceparent"
+	HeaderTraceState  = "tracestate"
+)
+
 // DependencyPolicy says what becomes of a task when a parent ends without success.
 type DependencyPolicy uint8
 
