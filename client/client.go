@@ -5,6 +5,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -14,6 +15,7 @@ type Client struct {
 	cfg    Config
 	ctx    context.Context // ends with Close; its cause is ErrClosed
 	cancel context.CancelCauseFunc
+	spans  *trace.Source
 	wg     sync.WaitGroup // of every connection's goroutines and of dialling
 
 	mu       sync.Mutex
@@ -35,7 +37,7 @@ func New(cfg Config) (*Client, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := &Client{cfg: cfg}
+	c := &Client{cfg: cfg, spans: trace.NewSource(cfg.TracerProvider)}
 	c.ctx, c.cancel = context.WithCancelCause(context.Background())
 	if cfg.OnPush != nil {
 		c.watchers = append(c.watchers, &watcher{cfg.OnPush})

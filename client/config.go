@@ -8,6 +8,8 @@ import (
 	"net"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -28,6 +30,9 @@ type Config struct {
 	// OnPush is told what Push lists, in order. It must not block.
 	OnPush func(Push)
 	Logger *slog.Logger // slog.Default() by default
+	// TracerProvider makes the spans of submits; otel.GetTracerProvider() by default, asked each time. Without an SDK
+	// there are none, and tasks keep the headers they have.
+	TracerProvider trace.TracerProvider
 
 	DialTimeout time.Duration // for connection and handshake with one address; 5 s by default
 	RetryFor    time.Duration // how long a request is repeated; 30 s by default, negative for not at all

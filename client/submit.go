@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -41,8 +42,16 @@ func (c *Client) SubmitSpec(ctx context.Context, spec task.Spec) (task.Receipt, 
 // SubmitMany submits any number of tasks, in their order and independent of each other. There is one receipt for each,
 // whose Err is set if that task was refused. The error is that of a request that failed as a whole; the receipts of its
 // tasks and of those after it then hold the error, too, and they can be submitted again with the receipts' ids.
+//
+// With an OpenTelemetry SDK the submit is one span, whose context goes into the headers of each task that has none.
 func (c *Client) SubmitMany(ctx context.Context, specs []task.Spec) ([]task.Receipt, error) {
-	batch := newBatch(specs)
+	span := c.spans.Send(ctx, specs)
+	receipts, err := c.submitMany(ctx, newBatch(specs, &span))
+	c.sent(&span, receipts, err)
+	return receipts, err
+}
+
+func (c *Client) submitMany(ctx context.Context, batch *batch) ([]task.Receipt, error) {
 	for begin := 0; begin < len(batch.places); {
 		end := batch.chunk(begin)
 		req := &wirepb.SubmitRequest{Tasks: batch.tasks[begin:end]}
@@ -67,14 +76,20 @@ func (c *Client) SubmitAtomic(ctx context.Context, specs []task.Spec) ([]task.Re
 	if len(specs) > task.MaxItems {
 		return nil, fmt.Errorf("%w: %d tasks, at most %d are allowed at once", task.ErrTooLarge, len(specs), task.MaxItems)
 	}
-	batch := newBatch(specs)
-	if len(batch.places) < len(specs) {
+	span := c.spans.Send(ctx, specs)
+	receipts, err := c.submitAtomic(ctx, newBatch(specs, &span))
+	c.sent(&span, receipts, err)
+	return receipts, err
+}
+
+func (c *Client) submitAtomic(ctx context.Context, batch *batch) ([]task.Receipt, error) {
+	if len(batch.places) < len(batch.receipts) {
 		for _, place := range batch.places {
 			batch.receipts[place].Err = task.ErrAborted
 		}
 		return batch.receipts, refusal(batch.receipts)
 	}
-	if len(specs) == 0 {
+	if len(batch.tasks) == 0 {
 		return nil, nil
 	}
 	receipts, err := c.submit(ctx, &wirepb.SubmitRequest{Tasks: batch.tasks, Atomic: true})
@@ -85,6 +100,20 @@ func (c *Client) SubmitAtomic(ctx context.Context, specs []task.Spec) ([]task.Re
 		return batch.receipts, err
 	}
 	return receipts, refusal(receipts)
+}
+
+// sent ends the span of a submit, if there is one.
+func (c *Client) sent(span *trace.Sending, receipts []task.Receipt, err error) {
+	if !span.Recorded() {
+		return
+	}
+	var server string
+	c.mu.Lock()
+	if c.conn != nil {
+		server = c.conn.address
+	}
+	c.mu.Unlock()
+	span.End(receipts, err, server, func(err error) string { return wire.CodeOf(err).String() })
 }
 
 // refusal says which item of an atomic batch was refused.
@@ -125,13 +154,14 @@ type batch struct {
 	places   []int              // of each in receipts
 }
 
-func newBatch(specs []task.Spec) *batch {
+func newBatch(specs []task.Spec, span *trace.Sending) *batch {
 	b := &batch{receipts: make([]task.Receipt, len(specs))}
 	for i, spec := range specs { // a copy: the caller's specs stay as they are
 		if spec.ID == (task.ID{}) {
 			spec.ID = task.NewID()
 		}
 		b.receipts[i].ID = spec.ID
+		spec.Headers = span.Headers(spec.Headers)
 		if b.receipts[i].Err = spec.Validate(); b.receipts[i].Err == nil {
 			b.tasks = append(b.tasks, wire.SpecToPB(&spec))
 			b.places = append(b.places, i)

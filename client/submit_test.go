@@ -11,6 +11,7 @@ import (
 
 	"github.com/haiku-queue/haiku/internal/fakenode"
 	"github.com/haiku-queue/haiku/internal/pb/wirepb"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/wire"
 )
@@ -172,7 +173,7 @@ func TestChunkCountsParents(t *testing.T) {
 	for i := range specs {
 		specs[i] = task.Spec{Type: "t", Dependencies: parents}
 	}
-	b := newBatch(specs)
+	b := newBatch(specs, new(trace.Sending))
 	if end := b.chunk(0); end != task.MaxBatchParents/900 {
 		t.Errorf("%d tasks with 900 parents each in one frame", end)
 	}

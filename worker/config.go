@@ -6,6 +6,8 @@ import (
 	"os"
 	"time"
 
+	"go.opentelemetry.io/otel/trace"
+
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -25,6 +27,9 @@ type Config struct {
 	StopGrace time.Duration
 
 	Logger *slog.Logger // slog.Default() by default
+	// TracerProvider makes a span for each attempt; otel.GetTracerProvider() by default, asked each time. Without an SDK
+	// there are none.
+	TracerProvider trace.TracerProvider
 }
 
 const (

@@ -5,7 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"slices"
 	"time"
+
+	sdk "go.opentelemetry.io/otel/sdk/trace"
+	"go.opentelemetry.io/otel/sdk/trace/tracetest"
+	"go.opentelemetry.io/otel/trace"
 
 	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/haikutest"
@@ -22,18 +27,21 @@ type shop struct {
 	done   chan error
 }
 
-func open() *shop {
+func open() *shop { return openTraced(nil) }
+
+// openTraced is open with a provider of spans; the process's own if it is nil.
+func openTraced(provider trace.TracerProvider) *shop {
 	b, err := haikutest.New()
 	if err != nil {
 		log.Fatal(err)
 	}
 	s := &shop{Broker: b, done: make(chan error, 1)}
 	for _, c := range []**client.Client{&s.c, &s.own} {
-		if *c, err = client.New(client.Config{Addrs: []string{b.Addr()}}); err != nil {
+		if *c, err = client.New(client.Config{Addrs: []string{b.Addr()}, TracerProvider: provider}); err != nil {
 			log.Fatal(err)
 		}
 	}
-	if s.Worker, err = worker.New(s.own, worker.Config{Name: "w1", Concurrency: 4}); err != nil {
+	if s.Worker, err = worker.New(s.own, worker.Config{Name: "w1", Concurrency: 4, TracerProvider: provider}); err != nil {
 		log.Fatal(err)
 	}
 	return s
@@ -122,6 +130,29 @@ func ExampleWorker_Use() {
 	// trace in
 	// trace out, failed: true
 	// log out, failed: true
+}
+
+// With an OpenTelemetry SDK each submit and each attempt is a span. A program would give its provider an exporter to a
+// collector, and to otel.SetTracerProvider instead of to each Config.
+func ExampleConfig_tracing() {
+	spans := tracetest.NewInMemoryExporter()
+	s := openTraced(sdk.NewTracerProvider(sdk.WithSyncer(spans)))
+	s.Handle("mail", func(ctx context.Context, _ *task.Task) ([]byte, error) {
+		return nil, fmt.Errorf("in a span: %t", trace.SpanFromContext(ctx).IsRecording())
+	})
+	end := s.start()
+	s.await(s.submit("mail", "hello", client.MaxRetries(0)), task.DeadLetter)
+	end()
+	list := spans.GetSpans() // as they ended
+	slices.SortFunc(list, func(a, b tracetest.SpanStub) int { return a.StartTime.Compare(b.StartTime) })
+	sent, run := list[0], list[1]
+	fmt.Println(sent.Name, sent.SpanKind, sent.Status.Code)
+	fmt.Println(run.Name, run.SpanKind, run.Status.Code, run.Status.Description)
+	fmt.Println("one trace:", run.Parent.SpanID() == sent.SpanContext.SpanID(), len(run.Links))
+	// Output:
+	// submit default producer Unset
+	// process default consumer Error in a span: true
+	// one trace: true 1
 }
 
 func ExampleRetryAfter() {

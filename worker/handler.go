@@ -74,7 +74,8 @@ func Report(ctx context.Context, p task.Progress) error {
 
 // Enqueue has a task submitted together with the success of the handler's own: the broker takes both or neither. If the
 // handler does not succeed nothing is submitted. If the broker refuses the task, the handler's attempt is a failure. The
-// id is spec's, or a fresh one. The error wraps task.ErrInvalid or task.ErrTooLarge.
+// id is spec's, or a fresh one. With an OpenTelemetry SDK the task belongs to the trace of ctx. The error wraps
+// task.ErrInvalid or task.ErrTooLarge.
 func Enqueue(ctx context.Context, spec task.Spec) (task.ID, error) {
 	l, ok := ctx.Value(leaseKey{}).(*lease)
 	if !ok {
@@ -86,6 +87,7 @@ func Enqueue(ctx context.Context, spec task.Spec) (task.ID, error) {
 	if err := spec.Validate(); err != nil {
 		return task.ID{}, err
 	}
+	spec.Headers = l.r.w.spans.Create(ctx, &spec)
 	l.r.mu.Lock()
 	defer l.r.mu.Unlock()
 	if len(l.submit) >= task.MaxFollowUps {

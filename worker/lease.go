@@ -66,8 +66,10 @@ func (r *run) take(tasks []*task.Task, got time.Time) {
 func (l *lease) work(h Handler) {
 	var result []byte
 	err := errors.New("the handler ended its goroutine") // unless call returns
+	ctx, span := l.r.w.spans.Process(l.ctx, l.task)
 	defer func() {
 		o := outcomeOf(l.ctx, l.task, result, err)
+		span.End(&o, failureOf(l.ctx, o.Kind))
 		l.r.mu.Lock()
 		defer l.r.mu.Unlock()
 		if o.Kind == task.Success {
@@ -76,7 +78,7 @@ func (l *lease) work(h Handler) {
 		l.r.running--
 		l.r.settle(l, o)
 	}()
-	result, err = h(l.ctx, l.task)
+	result, err = h(ctx, l.task)
 }
 
 // settle takes the outcome of a lease, with mu held.

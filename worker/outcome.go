@@ -67,6 +67,19 @@ func outcomeOf(ctx context.Context, t *task.Task, result []byte, err error) task
 	return o
 }
 
+// failureOf names in a word why an attempt has failed; empty if it has not. ctx is the handler's.
+func failureOf(ctx context.Context, kind task.OutcomeKind) string {
+	switch cause := context.Cause(ctx); {
+	case kind == task.Success, kind == task.Snooze, kind == task.Discard:
+		return ""
+	case errors.Is(cause, ErrTimeout):
+		return "timeout"
+	case kind == task.Interrupted && errors.Is(cause, ErrLeaseLost):
+		return "lease_lost"
+	}
+	return kind.String()
+}
+
 // errorText is an error as it is reported.
 func errorText(err error) string {
 	return task.ClipText(strings.ToValidUTF8(err.Error(), "?"), task.MaxError)

@@ -9,13 +9,15 @@ import (
 	"sync"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 )
 
 // Worker claims tasks and runs handlers for them.
 type Worker struct {
-	c   *client.Client
-	cfg Config
+	c     *client.Client
+	cfg   Config
+	spans *trace.Source
 
 	mu       sync.Mutex
 	handlers map[string]Handler // by type; "" for all others
@@ -31,7 +33,7 @@ func New(c *client.Client, cfg Config) (*Worker, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Worker{c: c, cfg: cfg, handlers: make(map[string]Handler)}, nil
+	return &Worker{c: c, cfg: cfg, spans: trace.NewSource(cfg.TracerProvider), handlers: make(map[string]Handler)}, nil
 }
 
 // Handle has h run the tasks of a type. What is wrong with the type or the handler, Run says.

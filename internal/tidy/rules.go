@@ -24,15 +24,15 @@ var mayImport = map[string][]string{
 	"store":                 {"task", "snapshot", "internal/pb/recordpb"},
 	"fsm":                   {"task", "member", "store", "internal/pb/commandpb"},
 	"metrics":               {"task", "member", "store"},
-	"client":                {"task", "member", "wire", "internal/pb/wirepb"},
-	"worker":                {"task", "member", "wire", "client"},
-	"transport":             {"task", "member", "wire", "internal/pb/wirepb"},
-	"web":                   {"task", "member", "wire", "client"},
+	"client":                {"task", "member", "wire", "internal/trace", "internal/pb/wirepb"},
+	"worker":                {"task", "member", "wire", "client", "internal/trace"},
+	"transport":             {"task", "member", "wire", "internal/trace", "internal/pb/wirepb"},
+	"web":                   {"task", "member", "wire", "client", "internal/trace"},
 	"haikutest":             {"task", "member", "client", "transport"},
-	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm"},
+	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm", "internal/trace"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo", "internal/tokenfile"},
-	"cmd/haikud":            {"task", "member", "client", "transport", "metrics", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/progress", "internal/buildinfo", "internal/tokenfile"},
+	"cmd/haikud":            {"task", "member", "client", "transport", "metrics", "web", "web/ui", "cluster", "fsm", "store", "wire", "config", "internal/otlp", "internal/trace", "internal/progress", "internal/buildinfo", "internal/tokenfile"},
 	"web/ui":                {},
 	"examples/mail":         {"task", "client", "worker"},
 	"examples/graph":        {"task", "client", "worker"},
@@ -41,6 +41,8 @@ var mayImport = map[string][]string{
 	"internal/bench":        {"task", "member", "client", "internal/localnodes", "internal/buildinfo"},
 	"internal/localnodes":   {"member", "client"},
 	"internal/buildinfo":    {},
+	"internal/trace":        {"task"},
+	"internal/otlp":         {"internal/trace"},
 	"internal/damage":       {},
 	"internal/progress":     {},
 	"internal/tokenfile":    {"member"},
@@ -60,7 +62,10 @@ var soleHome = map[string][]string{
 	"github.com/spf13/viper":        {"config"},
 	"github.com/google/uuid":        {"task"},
 	"github.com/prometheus":         {"metrics"},
-	"net/http":                      {"web"},
+	"net/http":                      {"web", "internal/otlp", "internal/outage"}, // the last one for tests
+	"go.opentelemetry.io/otel":      {"internal/trace", "internal/otlp", "client", "worker"},
+	"go.opentelemetry.io/otel/sdk":  {"client", "worker", "internal/trace"}, // tests only
+	"go.opentelemetry.io/proto":     {"internal/otlp", "internal/outage"},   // tests only
 	"github.com/danielgtaylor/huma": {"web"},
 }
 
