@@ -82,6 +82,7 @@ func (n *Node) await(ctx context.Context, l *leadership, w *waiter) ([]*task.Tas
 	if c.err == nil {
 		c.err = n.fill(c.tasks)
 	}
+	n.traceClaims(c.tasks, c.begin)
 	return c.tasks, c.err
 }
 
@@ -109,19 +110,19 @@ func (l *leadership) tryClaim(w *waiter) {
 
 // claimFor makes the proposal of a waiter that is marked as trying.
 func (l *leadership) claimFor(w *waiter) (proposal, error) {
-	req := &w.request
+	req, begin := &w.request, l.leases.trace.Now()
 	return l.proposal(&fsm.Claim{Session: req.Session, WorkerID: req.WorkerID, Queues: req.Queues, Types: req.Types, Max: req.Max, Lease: req.Lease},
-		func(r fsm.Result, err error) { l.claimEnded(w, r, err) })
+		func(r fsm.Result, err error) { l.claimEnded(w, begin, r, err) })
 }
 
 // claimEnded answers a waiter, or lets it go on waiting when it found nothing. What became ready while it tried is
-// looked for again, since nobody else was woken for it.
-func (l *leadership) claimEnded(w *waiter, r fsm.Result, err error) {
+// looked for again, since nobody else was woken for it. begin is when it was proposed, for who traces it.
+func (l *leadership) claimEnded(w *waiter, begin time.Time, r fsm.Result, err error) {
 	if err == nil {
 		err = r.Err
 	}
 	if err != nil || len(r.Tasks) > 0 || w.request.Wait == 0 {
-		l.waiters.finish(w, claimed{r.Tasks, err})
+		l.waiters.finish(w, claimed{r.Tasks, err, begin})
 		return
 	}
 	l.waiters.idle(w)

@@ -6,6 +6,7 @@ import (
 	"net"
 	"time"
 
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
@@ -23,6 +24,7 @@ type Config struct {
 	Store     store.Config // Dir and Create are set by Open
 	DBPath    string       // of the database: a place of its own below Dir, or an absolute path; see Dir.storePath
 	Logger    *slog.Logger
+	Trace     *trace.Recorder // of what is done for tasks whose trace is sampled; nil for none
 
 	LogStore           LogKind       // what keeps Raft's log
 	HeartbeatTimeout   time.Duration // a follower without word from a leader for this long stands for election

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -50,7 +51,7 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 		return nil, fmt.Errorf("barrier: %w", err)
 	}
 	l := &leadership{
-		term: n.raft.CurrentTerm(), observer: n.cfg.Observer, store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease() / 6),
+		term: n.raft.CurrentTerm(), observer: n.cfg.Observer, store: n.store, fsm: n.fsm, throttle: newThrottle(), log: n.log, waiters: newWaiters(), leases: newLeases(n.MinLease()/6, n.cfg.Trace),
 		sessions: n.sessions, due: newAlarm(), expiry: newAlarm(), work: make(chan struct{}, 1), dedup: n.cfg.DedupWindow,
 		agenda: newAgenda(), full: n.refusal, operations: make(chan struct{}, 1),
 	}
@@ -96,7 +97,7 @@ func (l *leadership) proposal(c fsm.Command, done func(fsm.Result, error)) (prop
 		return proposal{}, err
 	}
 	begun := time.Now()
-	return proposal{c, encoded, func(r fsm.Result, err error) {
+	return proposal{command: c, encoded: encoded, done: func(r fsm.Result, err error) {
 		if err == nil {
 			l.observer.Proposed(time.Since(begun))
 			l.observe(c, &r)
@@ -116,9 +117,12 @@ func (l *leadership) do(ctx context.Context, c fsm.Command) (fsm.Result, error) 
 	if err != nil {
 		return fsm.Result{}, err
 	}
+	request := trace.From(ctx)
+	p.passage = passageOf(request)
 	l.proposer.add(p)
 	select {
 	case a := <-answers:
+		p.passage.tell(request, a.err)
 		return a.result, a.err
 	case <-ctx.Done():
 		return fsm.Result{}, fmt.Errorf("%w: %w", task.ErrUnknownOutcome, ctx.Err())

@@ -131,7 +131,7 @@ func TestLeaseWhoseClaimWasNotHeardGoesBackWithoutCrash(t *testing.T) {
 // TestHeartbeatsThatWereHeldUpReturnNoLease: heartbeats that come together with a grant, or all at once, were sent before
 // the worker could know of the lease. Only those that lie apart tell that it does not.
 func TestHeartbeatsThatWereHeldUpReturnNoLease(t *testing.T) {
-	ls := newLeases(time.Second)
+	ls := newLeases(time.Second, nil)
 	now := time.Now()
 	held := &task.Task{ID: task.NewID(), LeaseID: 1, Session: task.NewSessionID(), LeaseDuration: time.Minute}
 	ls.grant(held, now, now)

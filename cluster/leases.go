@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/fsm"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -24,6 +25,7 @@ type lease struct {
 	unlisted  int       // heartbeats of its session that did not list it and were counted
 	noticed   time.Time // when the last of them came, or the lease was granted
 	progress  task.Progress
+	traced    *trace.Task // nil if the task's trace is not recorded
 	heapIndex int
 }
 
@@ -46,6 +48,7 @@ const maxUnlisted = 2
 // leases are all leases of the cluster, at the leader.
 type leases struct {
 	apart time.Duration // between heartbeats that count as leaving a lease out; half the pause that workers make at most
+	trace *trace.Recorder
 
 	mu        sync.Mutex
 	byTask    map[task.ID]*lease
@@ -54,9 +57,9 @@ type leases struct {
 	poke      chan struct{} // the first due moment may have come nearer
 }
 
-func newLeases(apart time.Duration) *leases {
+func newLeases(apart time.Duration, recorder *trace.Recorder) *leases {
 	return &leases{
-		apart: apart, byTask: make(map[task.ID]*lease), bySession: make(map[task.SessionID]map[task.ID]*lease),
+		apart: apart, trace: recorder, byTask: make(map[task.ID]*lease), bySession: make(map[task.SessionID]map[task.ID]*lease),
 		poke: make(chan struct{}, 1),
 	}
 }
@@ -66,6 +69,7 @@ func (ls *leases) grant(t *task.Task, now, leaderNow time.Time) {
 	l := &lease{
 		id: t.ID, leaseID: t.LeaseID, session: t.Session, attempt: t.Attempt, backoff: t.Backoff,
 		duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now, progress: t.Progress,
+		traced: ls.trace.Task(t),
 	}
 	if t.TimeoutSeconds > 0 {
 		l.timeout = now.Add(t.StartedAt.Add(time.Duration(t.TimeoutSeconds) * time.Second).Sub(leaderNow))
@@ -172,6 +176,16 @@ func (ls *leases) state(id task.ID, leaseID uint64) (expires time.Time, p task.P
 func (ls *leases) progress(id task.ID, leaseID uint64) task.Progress {
 	_, p, _ := ls.state(id, leaseID)
 	return p
+}
+
+// traced returns what is recorded of a lease's task, nil if nothing is.
+func (ls *leases) traced(id task.ID, leaseID uint64) *trace.Task {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	if l := ls.byTask[id]; l != nil && l.leaseID == leaseID {
+		return l.traced
+	}
+	return nil
 }
 
 // over takes out up to limit leases that are due by now, and returns them with the moment of the next one.

@@ -26,6 +26,7 @@ type proposal struct {
 	command fsm.Command
 	encoded fsm.Encoded
 	done    func(fsm.Result, error)
+	passage *passage // of a command that is traced, nil for others
 }
 
 // proposer is the only caller of raft.Apply. It puts the commands that are waiting into one entry, stamps it with term
@@ -134,6 +135,7 @@ func (p *proposer) send() {
 		for i := range batch {
 			entry = append(entry, batch[i].encoded...)
 		}
+		leave(batch)
 		p.sent <- sent{p.raft.Apply(entry, 0), batch, time.Now()}
 	}
 }

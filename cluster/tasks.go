@@ -89,6 +89,7 @@ func (n *Node) Finish(ctx context.Context, session task.SessionID, outcomes []ta
 	if err != nil {
 		return nil, nil, err
 	}
+	traced, begin := n.traced(l, outcomes), n.cfg.Trace.Now()
 	finished := make(chan finishAnswer, 1)
 	var batch []proposal
 	if len(places) > 0 {
@@ -110,6 +111,7 @@ func (n *Node) Finish(ctx context.Context, session task.SessionID, outcomes []ta
 			for i, place := range places {
 				receipts[place] = a.result.Receipts[i]
 			}
+			traceFinish(traced, receipts, begin)
 		case <-ctx.Done():
 			if w != nil {
 				_, _ = n.await(ctx, l, w)

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"slices"
 	"sync"
+	"time"
 
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
@@ -28,6 +29,7 @@ type waiter struct {
 type claimed struct {
 	tasks []*task.Task
 	err   error
+	begin time.Time // when the claim was proposed; only where traces are recorded
 }
 
 // waiters is the line of waiting claims. Those that name types stand under each (queue, type) pair, those that do not

@@ -26,6 +26,7 @@ type Config struct {
 	Metrics Metrics `key:"metrics"`
 	Disk    Disk    `key:"disk"`
 	Log     Log     `key:"log"`
+	Trace   Trace   `key:"trace"`
 	Raft    Raft    `key:"raft"`
 	Store   Store   `key:"store"`
 	Limits  Limits  `key:"limits"`
@@ -57,6 +58,12 @@ type Log struct {
 	Format string `key:"format" oneof:"text json"`
 }
 
+// Trace says where the node's spans go, and how many.
+type Trace struct {
+	OTLPEndpoint string  `key:"otlp_endpoint"`
+	SampleRatio  float64 `key:"sample_ratio" min:"0" max:"1"`
+}
+
 // Raft tunes replication. All nodes of a cluster should have the same values, but for LogStore, which is the node's own.
 type Raft struct {
 	LogStore           string        `key:"log_store" oneof:"boltdb wal"`
@@ -81,6 +88,7 @@ func Default() Config {
 		Metrics:      Metrics{Queues: 100},
 		Disk:         Disk{RefuseBelow: 1 << 30},
 		Log:          Log{Level: "info", Format: "text"},
+		Trace:        Trace{SampleRatio: 1},
 		Raft: Raft{
 			LogStore:           "wal",
 			HeartbeatTimeout:   2 * time.Second,

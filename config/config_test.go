@@ -136,6 +136,14 @@ func TestRefusals(t *testing.T) {
 		"exposed, insecure only": {args: []string{"--listen=10.0.0.1:7420", "--insecure"}, want: []string{"--bootstrap"}},
 		"every interface":        {args: []string{"--listen=:7420", "--bootstrap", "--insecure"}, want: []string{"advertise"}},
 		"no data dir":            {args: []string{"--data-dir="}, want: []string{"data_dir"}},
+		"collector without URL":  {env: []string{"HAIKU_TRACE_OTLP_ENDPOINT=127.0.0.1:4318"}, want: []string{"trace.otlp_endpoint", "http://127.0.0.1:4318"}},
+		"collector for gRPC":     {file: "trace: {otlp_endpoint: 'grpc://c:4317'}\n", want: []string{"trace.otlp_endpoint", "URL"}},
+		"collector without host": {file: "trace: {otlp_endpoint: 'http://:4318'}\n", want: []string{"trace.otlp_endpoint", "URL"}},
+		"collector with a query": {file: "trace: {otlp_endpoint: 'http://c/?a=b'}\n", want: []string{"trace.otlp_endpoint", "URL"}},
+		"more than all traces":   {file: "trace: {sample_ratio: 1.5}\n", want: []string{"trace.sample_ratio: 1.5", "0 to 1"}},
+		"less than none":         {file: "trace: {sample_ratio: -0.1}\n", want: []string{"trace.sample_ratio: -0.1", "0 to 1"}},
+		"no number of traces":    {file: "trace: {sample_ratio: .nan}\n", want: []string{"trace.sample_ratio", "0 to 1"}},
+		"some traces":            {file: "trace: {sample_ratio: some}\n", want: []string{"trace.sample_ratio", "not a number", "0 to 1"}},
 		"missing file":           {file: "-", want: []string{"config file"}},
 	}
 	for name, test := range tests {
@@ -179,6 +187,7 @@ func TestAccepted(t *testing.T) {
 		"IPv6 loopback":      {args: []string{"--listen=[::1]:7420"}},
 		"foreign variables":  {env: []string{"HAIKU_SERVICE_HOST=10.0.0.1", "HAIKU_PORT_7420_TCP=x", "HAIKU_ADDR=x", "HAIKU_TASK_ID=x", "OTHER=x"}},
 		"an empty variable":  {env: []string{"HAIKU_LISTEN="}},
+		"a collector":        {env: []string{"HAIKU_TRACE_OTLP_ENDPOINT=https://c.example/otlp/v1/traces", "HAIKU_TRACE_SAMPLE_RATIO=0.25"}},
 		"a variable's value": {env: []string{"HAIKU_STORE_BLOCK_CACHE=1GiB", "HAIKU_INSECURE=1"}},
 	}
 	for name, test := range tests {

@@ -2,6 +2,7 @@ package config
 
 import (
 	"fmt"
+	"math"
 	"reflect"
 	"strconv"
 	"strings"
@@ -73,6 +74,12 @@ func (f *field) set(raw any) error {
 			return fmt.Errorf("wants one text, not a list or section")
 		}
 		f.value.SetString(fmt.Sprint(raw))
+	case float64:
+		v, err := strconv.ParseFloat(fmt.Sprint(raw), 64)
+		if err != nil || math.IsNaN(v) {
+			return fmt.Errorf("%q is not a number such as 0.1", fmt.Sprint(raw))
+		}
+		f.value.SetFloat(v)
 	default:
 		n, err := f.parseNumber(fmt.Sprint(raw))
 		if err != nil {

@@ -35,6 +35,10 @@ var meanings = map[string]string{
 	"log.level":  "least important level that is logged",
 	"log.format": "text for people, json for machines",
 
+	"trace.otlp_endpoint": "http or https URL of a collector that takes OTLP over HTTP, such as " +
+		"http://127.0.0.1:4318; the path is /v1/traces if it names none; empty sends nothing",
+	"trace.sample_ratio": "share of the traces sampled by clients to which this node adds its spans",
+
 	"raft.log_store": "what keeps Raft's log: wal (segments, by raft-wal), or boltdb, which syncs twice a write instead of " +
 		"once; fixed when the node first starts",
 	"raft.heartbeat_timeout": "without word from the leader for this long, a follower stands for election",

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"net"
+	"net/url"
 	"slices"
 	"strconv"
 )
@@ -19,6 +20,7 @@ func (c *Config) Validate() error {
 	problems = append(problems, c.checkOrder()...)
 	problems = append(problems, c.checkStore()...)
 	problems = append(problems, c.checkMemory()...)
+	problems = append(problems, c.checkTrace()...)
 	problems = append(problems, c.checkAddresses()...)
 	problems = append(problems, c.checkHTTP()...)
 	return errors.Join(problems...)
@@ -44,6 +46,9 @@ func (f *field) check() error {
 	if f.min == "" {
 		return nil
 	}
+	if f.value.CanFloat() {
+		return f.checkFloat()
+	}
 	low, err := f.parseNumber(f.min)
 	if err != nil {
 		return problem(f, "%w", err)
@@ -54,6 +59,35 @@ func (f *field) check() error {
 	}
 	if n := f.value.Int(); n < low || n > high {
 		return problem(f, "%s is out of range", f.text())
+	}
+	return nil
+}
+
+func (f *field) checkFloat() error {
+	low, err := strconv.ParseFloat(f.min, 64)
+	if err != nil {
+		return problem(f, "%w", err)
+	}
+	high, err := strconv.ParseFloat(f.max, 64)
+	if err != nil {
+		return problem(f, "%w", err)
+	}
+	if v := f.value.Float(); !(v >= low && v <= high) { // not a number is out of range, too
+		return problem(f, "%s is out of range", f.text())
+	}
+	return nil
+}
+
+// checkTrace wants the URL of a collector, if there is one.
+func (c *Config) checkTrace() []error {
+	endpoint := c.Trace.OTLPEndpoint
+	if endpoint == "" {
+		return nil
+	}
+	u, err := url.Parse(endpoint)
+	if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.RawQuery != "" || u.Fragment != "" {
+		return []error{fmt.Errorf("trace.otlp_endpoint: %q is no address of a collector "+
+			"(allowed: empty, or a URL such as http://127.0.0.1:4318)", endpoint)}
 	}
 	return nil
 }

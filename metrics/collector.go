@@ -46,6 +46,8 @@ func (c *collector) Collect(out chan<- prometheus.Metric) {
 	s.value("haiku_build_info", 1, c.version)
 	s.tasks()
 	s.histograms()
+	s.value("haiku_trace_spans_sent_total", float64(c.m.spansSent.Load()))
+	s.value("haiku_trace_spans_dropped_total", float64(c.m.spansDropped.Load()))
 	if s.of == nil {
 		return
 	}

@@ -49,6 +49,9 @@ var definitions = [...]definition{
 	{"haiku_raft_log_sync_duration_seconds", histogramKind, nil, "Durable writes to Raft's log, fsync included." + opened},
 	{"haiku_snapshot_duration_seconds", histogramKind, []string{"operation"}, "Snapshots: cut (the database made durable, the log cut), send and receive (between nodes), save (to a file)." + opened},
 
+	{"haiku_trace_spans_sent_total", counter, nil, "Spans that the collector of traces took." + opened},
+	{"haiku_trace_spans_dropped_total", counter, nil, "Spans that were dropped: the collector of traces takes none, or too few." + opened},
+
 	{"haiku_disk_free_bytes", gauge, nil, "Room on the file system of the data directory or the database, whichever has less."},
 	{"haiku_disk_limit_bytes", gauge, nil, "Room below which submits are refused; 0 for never."},
 	{"haiku_submits_refused", gauge, nil, "1 while this node would refuse submits if it led: its disk or a voter's is nearly full, or RocksDB takes no writes. Else 0."},

@@ -40,6 +40,8 @@ type Metrics struct {
 	submit, wait, run, propose, commit, apply, synced *histogram
 	snapshots                                         map[string]*histogram // by operation; never changed
 
+	spansSent, spansDropped atomic.Uint64
+
 	recording atomic.Pointer[Recording] // nil while no node is open
 
 	gathering sync.Mutex // one scrape at a time
@@ -121,6 +123,12 @@ func (m *Metrics) Snapshot(operation string, took time.Duration) {
 	if h := m.snapshots[operation]; h != nil {
 		h.observe(took)
 	}
+}
+
+// Spans notes how many spans of traces a collector took, and how many were dropped.
+func (m *Metrics) Spans(sent, dropped int) {
+	m.spansSent.Add(uint64(sent))
+	m.spansDropped.Add(uint64(dropped))
 }
 
 // Gather reads every metric; see prometheus.Gatherer.

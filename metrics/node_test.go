@@ -136,6 +136,8 @@ func TestRealNode(t *testing.T) {
 	work(t, n, "first", 3, 2)
 	work(t, n, "second", 1, 0)
 	work(t, n, "third", 1, 0)
+	m.Spans(4, 0)
+	m.Spans(0, 3)
 
 	contentType, text, err := m.Expose("")
 	if err != nil || !strings.HasPrefix(contentType, "text/plain") {
@@ -179,6 +181,8 @@ func TestRealNode(t *testing.T) {
 		{7, "haiku_claim_wait_seconds", nil},
 		{7, "haiku_attempt_duration_seconds", nil},
 		{1, "haiku_raft_is_leader", nil},
+		{4, "haiku_trace_spans_sent_total", nil},
+		{3, "haiku_trace_spans_dropped_total", nil},
 		{0, "haiku_submits_refused", nil},
 		{1 << 30, "haiku_disk_limit_bytes", nil},
 		{1, "haiku_raft_leader_changes_total", nil},

@@ -68,6 +68,7 @@ func (it *items[T]) merge(receipts []task.Receipt) ([]*wirepb.Receipt, error) {
 }
 
 func (c *conn) submit(f wire.Frame) (wire.Message, error) {
+	came := c.s.trace.Now()
 	var m wirepb.SubmitRequest
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
@@ -79,22 +80,30 @@ func (c *conn) submit(f wire.Frame) (wire.Message, error) {
 	if err := c.maySubmit(it); err != nil {
 		return nil, err
 	}
-	var receipts []task.Receipt
-	switch {
-	case m.Atomic && it.bad > 0:
-		for i := range it.good {
-			receipts = append(receipts, task.Receipt{ID: it.good[i].ID, Err: task.ErrAborted})
-		}
-	case len(it.good) > 0:
-		if receipts, err = c.s.broker.Submit(c.ctx, it.good, m.Atomic); err != nil {
-			return nil, err
-		}
+	request := c.s.trace.Receive(it.good, came)
+	receipts, err := c.submitItems(request.In(c.ctx), it, m.Atomic)
+	request.End(receipts, err)
+	if err != nil {
+		return nil, err
 	}
 	merged, err := it.merge(receipts)
 	if err != nil {
 		return nil, err
 	}
 	return &wirepb.SubmitReply{Receipts: merged}, nil
+}
+
+// submitItems calls the broker with the items that could be read.
+func (c *conn) submitItems(ctx context.Context, it *items[task.Spec], atomic bool) (receipts []task.Receipt, err error) {
+	switch {
+	case atomic && it.bad > 0:
+		for i := range it.good {
+			receipts = append(receipts, task.Receipt{ID: it.good[i].ID, Err: task.ErrAborted})
+		}
+	case len(it.good) > 0:
+		return c.s.broker.Submit(ctx, it.good, atomic)
+	}
+	return receipts, nil
 }
 
 func (c *conn) result(f wire.Frame) (wire.Message, error) {

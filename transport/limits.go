@@ -6,6 +6,7 @@ import (
 	"log/slog"
 	"time"
 
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/wire"
 )
 
@@ -15,7 +16,8 @@ type Config struct {
 	Limits Limits
 	// RequireToken: clients are asked to come again as long as this node knows of no token, instead of being served.
 	RequireToken bool
-	Logger       *slog.Logger // slog.Default() if nil
+	Logger       *slog.Logger    // slog.Default() if nil
+	Trace        *trace.Recorder // of submits whose tasks' traces are sampled; nil for none
 }
 
 // Limits bound what clients can make this node hold, and for how long. The ranges are those that Validate allows.

@@ -8,6 +8,7 @@ import (
 	"sync/atomic"
 	"time"
 
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -18,6 +19,7 @@ type Server struct {
 	requireToken bool // no one is served as long as this node knows of no token
 
 	log      *slog.Logger
+	trace    *trace.Recorder
 	listener net.Listener
 	raft     *raftListener
 	total    budget       // bytes of requests in work, all clients
@@ -55,7 +57,7 @@ func Listen(cfg Config) (*Server, error) {
 		return nil, fmt.Errorf("listen: %w", err)
 	}
 	s := &Server{
-		limits: cfg.Limits, requireToken: cfg.RequireToken, log: cfg.Logger, listener: l, raft: newRaftListener(l.Addr(), cfg.Limits.MaxRaftConns),
+		limits: cfg.Limits, requireToken: cfg.RequireToken, log: cfg.Logger, trace: cfg.Trace, listener: l, raft: newRaftListener(l.Addr(), cfg.Limits.MaxRaftConns),
 		total: budget{limit: cfg.Limits.TotalBytes}, replies: budget{limit: cfg.Limits.TotalBytes}, served: make(chan struct{}), conns: make(map[*conn]struct{}),
 		drained: make(chan struct{}), closing: make(chan struct{}),
 	}

@@ -15,6 +15,7 @@ import (
 	"github.com/haiku-queue/haiku/cluster"
 	"github.com/haiku-queue/haiku/config"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
+	"github.com/haiku-queue/haiku/internal/otlp"
 	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/metrics"
 	"github.com/haiku-queue/haiku/transport"
@@ -43,6 +44,7 @@ type daemon struct {
 	node       *cluster.Node
 	meter      *metrics.Metrics   // of the process
 	record     *metrics.Recording // of the node; nil until it is open
+	spans      *otlp.Exporter     // nil unless traces are configured
 	adopt      chan []string      // what the operator wants this node to join
 	token      string             // of the cluster to join, if it was given
 	firstToken string             // of the first admin, if it was given
@@ -95,6 +97,9 @@ func (d *daemon) open(ctx context.Context) (err error) {
 		return err
 	}
 	if err := d.allowGone(gone); err != nil {
+		return err
+	}
+	if err = d.openTraces(); err != nil {
 		return err
 	}
 	if d.server, err = transport.Listen(d.transportConfig()); err != nil {
@@ -150,6 +155,9 @@ func (d *daemon) close() error {
 	}
 	if d.server != nil {
 		problems = append(problems, d.server.Close())
+	}
+	if d.spans != nil {
+		d.spans.Close()
 	}
 	if d.dir != nil {
 		problems = append(problems, d.dir.Close())

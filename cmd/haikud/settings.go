@@ -15,7 +15,7 @@ import (
 func (d *daemon) transportConfig() transport.Config {
 	l := d.cfg.Limits
 	return transport.Config{
-		Addr: d.cfg.Listen, Logger: d.log, RequireToken: d.cfg.RequireToken(),
+		Addr: d.cfg.Listen, Logger: d.log, RequireToken: d.cfg.RequireToken(), Trace: d.recorder(),
 		Limits: transport.Limits{
 			MaxConns: l.Connections, MaxRaftConns: l.RaftConnections, MaxRequests: l.Requests,
 			ConnBytes: int64(l.ConnectionSize), TotalBytes: int64(l.TotalSize), QueueBytes: int64(l.ReplySize),
@@ -33,6 +33,7 @@ func (d *daemon) clusterConfig() cluster.Config {
 	c.Advertise, c.Name, c.Version = d.cfg.AdvertiseAddress(), d.name(), buildinfo.Version()
 	c.HTTP = d.cfg.HTTPAdvertise()
 	c.Bootstrap = len(d.cfg.Join) == 0
+	c.Trace = d.recorder()
 	c.AskRemove = d.askRemove
 	c.OnAdopt = d.onAdopt
 	c.FirstToken = d.firstToken
