@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"github.com/haiku-queue/haiku/client"
+	"github.com/haiku-queue/haiku/internal/trace"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -45,8 +46,10 @@ type Receipts struct {
 }
 
 type submitInput struct {
-	Key  string `header:"Idempotency-Key" maxLength:"255" doc:"Sent again with the same key, the request is the same task: its id is derived from the key and the token"`
-	Body SubmitBody
+	Key         string `header:"Idempotency-Key" maxLength:"255" doc:"Sent again with the same key, the request is the same task: its id is derived from the key and the token"`
+	TraceParent string `header:"traceparent" doc:"W3C trace context: goes into the headers of each task that has none; ignored if it is malformed"`
+	TraceState  string `header:"tracestate" doc:"Belongs to traceparent"`
+	Body        SubmitBody
 }
 
 // SubmitBody is one task, or several in tasks.
@@ -93,6 +96,9 @@ func (s *Server) submit(ctx context.Context, in *submitInput) (*submitOutput, er
 		specs, err := specsOf(list, ids)
 		if err != nil {
 			return err
+		}
+		for i := range specs {
+			specs[i].Headers = trace.Carry(specs[i].Headers, in.TraceParent, in.TraceState)
 		}
 		if many {
 			out, err = submitMany(ctx, c, specs, in.Body.Atomic)
