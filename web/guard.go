@@ -153,7 +153,9 @@ func (s *Server) admit(next http.Handler) http.Handler {
 				return
 			}
 			defer s.bodies.give(size)
-			r.Body = newBody(w, r, s.cfg.Limits.BodyTimeout)
+			limited := newBody(w, r, s.cfg.Limits.BodyTimeout)
+			r = r.WithContext(r.Context()) // a copy: the server looks at the body of its own to see whether all of it was read
+			r.Body = limited
 		}
 		next.ServeHTTP(w, r)
 	})

@@ -115,6 +115,32 @@ func TestHostileRequests(t *testing.T) {
 	}
 }
 
+// TestRestOfABodyIsNoRequest: what is left of a body that was too large ends with the connection. Taken for the next
+// request, it would let one client of a proxy speak for another.
+func TestRestOfABodyIsNoRequest(t *testing.T) {
+	n := startNode(t, nil)
+	conn, err := net.Dial("tcp", n.web.Addr().String())
+	n.must(err)
+	defer conn.Close()
+	const hidden = "POST /v1/cluster/pause HTTP/1.1\r\nHost: localhost\r\nContent-Length: 0\r\n\r\n"
+	text := strings.Repeat("x", maxBody) + strings.Repeat(hidden, 10_000)
+	sent := make(chan struct{})
+	go func() {
+		defer close(sent)
+		_, _ = fmt.Fprintf(conn, "POST /v1/worker/claim HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n%s",
+			len(text), text) // it may break off
+	}()
+	n.must(conn.SetReadDeadline(time.Now().Add(20 * time.Second)))
+	answers, _ := io.ReadAll(conn) // it may end with a reset
+	<-sent
+	if count := bytes.Count(answers, []byte("HTTP/1.1 ")); count > 1 {
+		t.Errorf("%d answers to one request: %.300s", count, answers)
+	}
+	if o := n.ok("GET", "/v1/overview?consistency=linearizable", ""); o["dispatch_paused"] != false {
+		t.Error("a request inside of a body was carried out")
+	}
+}
+
 // TestSlowClients: who sends its headers or its body slowly is cut off, and so is who reads nothing.
 func TestSlowClients(t *testing.T) {
 	n := startNode(t, func(c *Config, _ *Sources) {
