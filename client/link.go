@@ -44,7 +44,7 @@ func (c *Client) connect(ctx context.Context) (*conn, error) {
 	case <-d.done:
 		return d.conn, d.err
 	case <-ctx.Done():
-		return nil, fmt.Errorf("connect to %v: %w", c.cfg.Addrs, context.Cause(ctx))
+		return nil, &notSent{fmt.Errorf("%w: no node of %v has answered: %w", task.ErrNoLeader, c.cfg.Addrs, context.Cause(ctx))}
 	}
 }
 

@@ -49,11 +49,18 @@ func (c *Client) heed(from *conn, err error) {
 // retry calls attempt until it succeeds, fails for good or the time is up; then the last error is returned.
 func (c *Client) retry(ctx context.Context, repeat bool, attempt func() error) error {
 	begin := time.Now()
+	var before error
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := attempt()
-		if err == nil || !mayRepeat(err, repeat) || ctx.Err() != nil {
+		switch {
+		case err == nil || !mayRepeat(err, repeat):
+			return err
+		case ctx.Err() != nil && before != nil:
+			return fmt.Errorf("%w; before that: %w", err, before)
+		case ctx.Err() != nil:
 			return err
 		}
+		before = err
 		wait := max(jitter(pause), retryAfter(err))
 		if time.Since(begin)+wait > c.cfg.RetryFor {
 			return err
