@@ -40,14 +40,14 @@ export function Chart({ title, times, series, format }: {
       {
         width: Math.max(element.clientWidth, 200),
         height,
-        padding: [8, 4, 0, 0],
+        padding: [8, 16, 0, 0],
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false }, sync: { key: "overview" } },
         hooks: { setCursor: [(u) => readOut(u, element, series, format)] },
         scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.12 : 1] } },
         axes: [
-          { ...axis, space: 70, values: "{HH}:{mm}", size: 24 } as uPlot.Axis,
-          { ...axis, size: 54, space: 34, values: (_u, splits) => splits.map(format) } as uPlot.Axis,
+          { ...axis, space: 48, values: "{HH}:{mm}", size: 24 } as uPlot.Axis,
+          { ...axis, size: 54, space: 34, values: (_u, splits) => splits.map((v) => format(v).replace(" min", "m").replace(/ (s|ms|h|d)/g, "$1")) } as uPlot.Axis,
         ],
         series: [
           {},

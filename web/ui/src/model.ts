@@ -224,7 +224,7 @@ export interface ClusterNode {
   commit_index?: Whole;
   applied_index?: Whole;
   version?: string;
-  [more: string]: unknown;
+  error?: string;
 }
 
 export interface Cluster {

@@ -1,6 +1,6 @@
 // What became of a task, from its submit to now.
 import type { ComponentChildren } from "preact";
-import { between, count, moment, seconds } from "./format";
+import { between, count, moment, plural, seconds } from "./format";
 import { clock } from "./live";
 import type { Task } from "./model";
 import { Text } from "./text";
@@ -62,7 +62,7 @@ export function stepsOf(t: Task): Step[] {
   } else if (t.phase === "scheduled") {
     steps.push({ kind: "next", at: t.scheduled_at, title: "Can be claimed from then on" });
   } else if (t.phase === "blocked") {
-    steps.push({ kind: "next", at: "", title: `Waits for ${count(t.waiting_for)} other tasks` });
+    steps.push({ kind: "next", at: "", title: `Waits for ${plural(t.waiting_for ?? 0, "other task")}` });
   } else if (t.phase === "ready") {
     steps.push({ kind: "next", at: "", title: "Waits for a worker" });
   }

@@ -35,7 +35,7 @@ const pages = () => [
   ["schedules", "#/schedules", ["nightly-report", "Europe/Berlin", "@every 1h"]],
   ["workers", "#/workers", ["transcode"]],
   ["operations", "#/operations", ["None runs"]],
-  ["cluster", "#/cluster", ["n1", "n2", "n3", "leader", "3 of 3"]],
+  ["cluster", "#/cluster", ["n1", "n2", "n3", "leader", "3 of 3", "Column family", "Block cache"]],
   ["settings", "#/settings", ["Theme", "bounce", "720h"]],
 ];
 

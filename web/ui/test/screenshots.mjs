@@ -61,6 +61,8 @@ try {
       await page.visit(hash);
       await page.locator(`#main ${ready}`).first().waitFor();
       await until("it is live", () => page.getByRole("button", { name: /^Live/ }).count());
+      await page.locator(".where").waitFor();
+      if (name === "cluster") await page.getByText("Column family").waitFor();
       if (name === "overview") await page.getByRole("link", { name: /^[0-9a-f]{12}$/ }).first().waitFor();
       await page.waitForTimeout(800); // the dialogs and lines are where they stay
       await writeFile(join(out, `${name}-${form}.png`), shrink(await page.screenshot()));

@@ -30,7 +30,7 @@ export async function seed(c) {
     const { counts } = await c.call("GET", "/v1/overview");
     return counts.dead_letter === 14 && counts.completed === 60;
   });
-  ids.dead = (await c.call("GET", "/v1/tasks?status=dead_letter")).tasks[0].id;
+  ids.dead = (await c.call("GET", "/v1/tasks?filter=" + encodeURIComponent("status:dead_letter error:mailbox"))).tasks[0].id;
   ids.completed = (await c.call("GET", "/v1/tasks?status=completed")).tasks[0].id;
   await c.endWorker(failing);
   await c.endWorker(done);

@@ -1,11 +1,12 @@
 import { may, part, post, Problem, request, url } from "../api";
 import { ask } from "../dialog";
-import { bytes, count, moment, plural, seconds, type Whole } from "../format";
+import { count, moment, plural, seconds, type Whole } from "../format";
 import { clock, cluster } from "../live";
 import { useLoad } from "../load";
 import type { Cluster, ClusterNode } from "../model";
-import { Action, Card, Empty, Facts, Page, Scroll, Waiting } from "../parts";
-import { plain, Text, visible } from "../text";
+import { Action, Card, Empty, Page, Scroll, Waiting } from "../parts";
+import { Database } from "../database";
+import { plain, Text } from "../text";
 
 export function ClusterPage() {
   const loaded = useLoad<Cluster>("v1/cluster", "slow");
@@ -44,13 +45,7 @@ export function ClusterPage() {
       <Card title="Leaders" aside="since this node started">
         <Leaders c={c} now={clock.value} />
       </Card>
-      <div class="grid two">
-        {c.nodes.filter((n) => details(n).length > 0).map((n) => (
-          <Card key={n.id} title={<Text v={n.name || n.id} max={40} />} aside="disk and database">
-            <Facts rows={details(n)} />
-          </Card>
-        ))}
-      </div>
+      <Database node={c.node} />
     </Page>
   );
 }
@@ -96,7 +91,7 @@ function Nodes({ c, reload }: { c: Cluster; reload: () => unknown }) {
             <th class="hide-narrow">Address</th>
             <th class="num hide-narrow">Term</th>
             <th class="num hide-narrow">Committed</th>
-            <th class="num">Commit lag</th>
+            <th class="num" title="The nodes are asked up to two seconds apart">Commit lag</th>
             <th class="num">Apply lag</th>
             <th class="hide-narrow">Version</th>
             <th />
@@ -111,7 +106,7 @@ function Nodes({ c, reload }: { c: Cluster; reload: () => unknown }) {
               </td>
               <td class="nowrap">
                 {!n.reachable ? (
-                  <span class="badge s-dead" title={plain(String(n["error"] ?? ""))}>
+                  <span class="badge s-dead" title={plain(n.error ?? "")}>
                     cannot be reached
                   </span>
                 ) : (
@@ -265,31 +260,4 @@ function Leaders({ c, now }: { c: Cluster; now: number }) {
       </div>
     </>
   );
-}
-
-/** What a node tells of its disk, its snapshots and its database: names and values, as it says them. */
-function details(n: ClusterNode): [string, preact.ComponentChildren][] {
-  const rows: [string, preact.ComponentChildren][] = [];
-  for (const group of ["disk", "snapshot", "store"]) {
-    const value = n[group];
-    if (!value || typeof value !== "object") continue;
-    for (const [name, v] of Object.entries(value)) {
-      if (v === null || typeof v === "object") continue;
-      rows.push([label(name), shown(name, v)]);
-    }
-  }
-  return rows;
-}
-
-const label = (name: string) => {
-  const text = name.replace(/_(bytes|seconds|s|at)$/, "").replaceAll("_", " ");
-  return text.charAt(0).toUpperCase() + text.slice(1);
-};
-
-function shown(name: string, v: unknown): preact.ComponentChildren {
-  if (typeof v === "boolean") return v ? "yes" : "no";
-  if (name.endsWith("_bytes") || name === "free" || name === "total") return bytes(Number(v));
-  if (name.endsWith("_seconds") || name.endsWith("_s")) return seconds(Number(v));
-  if (name.endsWith("_at")) return moment(String(v));
-  return typeof v === "number" ? count(v) : visible(String(v));
 }

@@ -79,7 +79,7 @@ export function DeadPage() {
                 <tr>
                   <th class="num">Tasks</th>
                   <th>Error</th>
-                  <th>Type</th>
+                  <th class="hide-narrow">Type</th>
                   <th class="hide-narrow">Queue</th>
                   <th class="num hide-narrow">Last</th>
                   <th />
@@ -98,7 +98,7 @@ export function DeadPage() {
                         one of them
                       </a>
                     </td>
-                    <td>
+                    <td class="hide-narrow">
                       <Text v={g.type} max={48} />
                     </td>
                     <td class="hide-narrow">

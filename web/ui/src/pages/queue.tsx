@@ -50,7 +50,7 @@ export function QueuePage({ name }: { name: string }) {
             ["Scheduled", c.scheduled, { status: "pending" }],
             ["Blocked", c.blocked, { status: "pending" }],
             ["Running", c.in_progress, { status: "in_progress" }],
-            ["Waiting for a retry", c.failed, { status: "failed" }],
+            ["Retrying", c.failed, { status: "failed" }],
             ["Dead letters", c.dead_letter, { status: "dead_letter" }],
             ["Completed", c.completed, { status: "completed" }],
           ] as [string, number, Words][]

@@ -50,7 +50,9 @@ export function SettingsPage() {
   );
 }
 
-const kept = (v: string | undefined, own: boolean) => v ?? <span class="faint">{own ? "as above" : "built in"}</span>;
+// 720h0m0s is 720h.
+const brief = (v: string) => v.replace(/(?<=m)0s$/, "").replace(/(?<=h)0m$/, "");
+const kept = (v: string | undefined, own: boolean) => (v ? brief(v) : undefined) ?? <span class="faint">{own ? "as above" : "built in"}</span>;
 
 function Retentions() {
   const loaded = useLoad<unknown>("v1/retention", "none");

@@ -209,7 +209,7 @@ function TaskTable({ tasks, at, chosen, toggle, setAll }: {
             <th class="num hide-narrow">Attempt</th>
             <th class="num hide-narrow">Payload</th>
             <th class="hide-narrow">Error</th>
-            <th class="num">Changed</th>
+            <th class="num hide-narrow">Changed</th>
           </tr>
         </thead>
         <tbody>
@@ -242,7 +242,7 @@ function TaskTable({ tasks, at, chosen, toggle, setAll }: {
                   <Text v={t.error} max={160} />
                 </span>
               </td>
-              <td class="num">
+              <td class="num hide-narrow">
                 <Age at={t.updated_at} />
               </td>
             </tr>

@@ -3,16 +3,17 @@ import { ask } from "../dialog";
 import { count, plural } from "../format";
 import { cluster } from "../live";
 import { useLoad } from "../load";
-import type { Worker } from "../model";
+import type { Cluster, Worker } from "../model";
 import { Action, Age, Card, Empty, Page, Scroll, Waiting } from "../parts";
 import { Text } from "../text";
 import { listOf } from "./queues";
 
 export function WorkersPage() {
   const loaded = useLoad<unknown>("v1/workers", "slow");
+  const known = useLoad<Cluster>(cluster.value ? null : "v1/cluster", "none");
   if (!loaded.data.value) return <Waiting error={loaded.error.value} what="workers" />;
   const list = listOf<Worker>(loaded.data.value, "workers");
-  const nodeName = (id: string) => cluster.value?.nodes.find((n) => n.id === id)?.name ?? (/^0*$/.test(id) ? "" : id.slice(0, 8));
+  const nodeName = (id: string) => (cluster.value ?? known.data.value)?.nodes.find((n) => n.id === id)?.name ?? (/^0*$/.test(id) ? "" : id.slice(0, 8));
   const leases = list.reduce((n, w) => n + w.leases, 0);
   return (
     <Page title="Workers" sub={list.length ? `${plural(list.length, "session")}, ${plural(leases, "task")} in hand` : undefined}>
