@@ -235,7 +235,7 @@ test("leadership is transferred by click and by keyboard", async () => {
   await dialog().waitFor();
   await page.keyboard.press("Enter");
   await until("all agree again", async () => c.nodes[await c.leader()].name === third);
-  await page.locator("#main table").last().getByText(other).waitFor(); // among the changes of leader
+  await page.getByRole("region", { name: "Changes of leader" }).getByText(other).first().waitFor(); // among the changes of leader
 });
 
 test("handing out is paused and gone on with", async () => {
