@@ -84,12 +84,15 @@ func checkModel(t *testing.T, runs, length int, wide bool) {
 		}
 	})
 	commands := 0
+	for _, n := range kinds {
+		commands += n
+	}
+	t.Logf("%d commands", commands)
 	for _, c := range allCommands() {
-		if commands += kinds[c.Kind()]; kinds[c.Kind()] == 0 && !wide {
+		if kinds[c.Kind()] == 0 && !wide && commands > 20_000 { // among few, one may be missing by chance
 			t.Errorf("%T was never drawn", c)
 		}
 	}
-	t.Logf("%d commands", commands)
 }
 
 // apply gives a command to the FSM as an entry of its own.
