@@ -1,7 +1,7 @@
 // Dialogs, one at a time, and short notices.
 import { signal } from "@preact/signals";
 import type { ComponentChildren } from "preact";
-import { useEffect, useRef, useState } from "preact/hooks";
+import { useEffect, useLayoutEffect, useRef, useState } from "preact/hooks";
 import { Problem } from "./api";
 import { visible } from "./text";
 
@@ -100,7 +100,7 @@ function Asking({ q }: { q: Question }) {
   }, []);
   // A button cannot have the focus while it waits for the count.
   const button = useRef<HTMLButtonElement>(null);
-  useEffect(() => {
+  useLayoutEffect(() => {
     if (state === "ready" && q.preview && !q.input) button.current?.focus();
   }, [state]);
   const run = async () => {
@@ -167,7 +167,7 @@ function Asking({ q }: { q: Question }) {
 export function Dialogs() {
   const ref = useRef<HTMLDialogElement>(null);
   const now = shown.value;
-  useEffect(() => {
+  useLayoutEffect(() => {
     const d = ref.current;
     if (!d) return;
     if (now && !d.open) {
