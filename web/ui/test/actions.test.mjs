@@ -83,7 +83,8 @@ test("cancel and run again by keyboard, several at once", async () => {
   await dialog().getByText("2 tasks of 2 would be changed.").waitFor();
   await page.keyboard.press("Enter");
   await until("both are cancelled", async () => (await Promise.all(ids.map(status))).every((s) => s === "cancelled"));
-  await page.getByText("cancelled").nth(1).waitFor();
+  await dialog().waitFor({ state: "detached" });
+  await page.locator(".badge", { hasText: "cancelled" }).nth(1).waitFor();
   for (const key of ["x", "y"]) await page.keyboard.press(key); // the list let go of what was chosen
   await dialog().getByText("1 task of 1 would be changed.").waitFor();
   await page.keyboard.press("Escape");
@@ -120,6 +121,7 @@ test("redrive by click and by keyboard, purge, with counts before", async () => 
   await dialog().getByText("2 tasks would be changed.").waitFor();
   await page.keyboard.press("Enter");
   for (const id of second) await c.reaches(id, "pending");
+  await dialog().waitFor({ state: "detached" });
 
   const third = await deadLetters("purge-me", 2);
   await page.visit("#/dead");
@@ -152,6 +154,7 @@ test("pause with a reason and resume, by click and by keyboard", async () => {
   await page.says("the mail server is down").waitFor();
   assert.equal((await queue("pausing")).paused, true);
   assert.equal((await queue("pausing")).reason, "the mail server is down");
+  await dialog().waitFor({ state: "detached" });
 
   await page.keyboard.press("s");
   await dialog().getByText("get tasks of queue").waitFor();
@@ -226,6 +229,7 @@ test("leadership is transferred by click and by keyboard", async () => {
   await page.getByRole("row", { name: new RegExp(`^${other}`) }).getByRole("button", { name: "Make leader" }).click();
   await dialog().getByRole("button", { name: "Make leader" }).click();
   await page.locator(".tile", { hasText: "Leader" }).getByText(other).waitFor();
+  await dialog().waitFor({ state: "detached" });
   await until("all agree", async () => c.nodes[await c.leader()].name === other);
 
   const third = c.nodes[(leader + 2) % 3].name;
