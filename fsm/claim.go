@@ -59,7 +59,8 @@ func (m *machine) lease(t *task.Task, c *Claim) {
 	t.LeaseID = m.batch.NextSeq()
 	t.WorkerID, t.Session = c.WorkerID, c.Session
 	t.LeaseDuration, t.LeaseExpiresAt = c.Lease, m.now.Add(c.Lease)
-	t.StartedAt, t.UpdatedAt = m.now, m.now
+	t.UpdatedAt = m.now
+	t.Start(m.now)
 }
 
 // pairs lists the (queue, type) pairs of a claim that have ready tasks, or all that it names by type.

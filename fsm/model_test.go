@@ -68,11 +68,12 @@ type modelTask struct {
 
 	attempt, retries, crashes uint32
 
-	lease   uint64
-	claim   Claim  // of the current or last lease
-	worker  string // that has it, or had it when it ended
-	started time.Time
-	asked   bool // to stop
+	lease         uint64
+	claim         Claim     // of the current or last lease
+	worker        string    // that has it, or had it when it ended
+	started       time.Time // of the last attempt with its content that a worker may have got
+	startedBefore time.Time // that before the last lease
+	asked         bool      // to stop
 
 	last     modelReport
 	history  []task.Attempt
@@ -263,7 +264,7 @@ func (m *model) claimOne(c *Claim) *modelTask {
 	}
 	t.keyed = t.keyed && t.scope() != task.UniquePending
 	t.status, t.attempt, t.claim, t.worker = task.InProgress, t.attempt+1, *c, c.WorkerID
-	t.started, t.changed = m.now, m.now
+	t.startedBefore, t.started, t.changed = t.started, m.now, m.now
 	m.spend(t.pair())
 	return t
 }
@@ -365,12 +366,7 @@ func (m *model) revoke(e *Ended) bool {
 	default:
 		if e.Kind == task.LeaseUnheard {
 			t.attempt--
-			t.started = time.Time{} // it never reached a worker; the last attempt that did counts
-			for _, a := range t.history {
-				if a.Outcome != task.LeaseUnheard {
-					t.started = a.StartedAt
-				}
-			}
+			t.started = t.startedBefore // it never reached a worker
 		}
 		m.wait(t)
 	}

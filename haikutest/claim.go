@@ -97,7 +97,8 @@ func (q *queue) grant(t *task.Task, req *task.ClaimRequest) *task.Task {
 	t.Status, t.Attempt, t.LeaseID = task.InProgress, t.Attempt+1, q.seq
 	t.WorkerID, t.Session = req.WorkerID, req.Session
 	t.LeaseDuration, t.LeaseExpiresAt = req.Lease, q.now.Add(req.Lease)
-	t.StartedAt, t.UpdatedAt = q.now, q.now
+	t.UpdatedAt = q.now
+	t.Start(q.now)
 	q.put(t)
 	q.leases[t.ID] = &lease{progress: t.Progress}
 	return t

@@ -13,16 +13,12 @@ func (t *Task) CanExpire() bool {
 // Overdue reports whether t should have become a dead letter by now.
 func (t *Task) Overdue(now time.Time) bool { return t.CanExpire() && !t.ExpiresAt.After(now) }
 
-// ForgetStart takes back the start of an attempt whose task never reached its worker: StartedAt is that of the attempt
-// before, as far as the history knows it.
-func (t *Task) ForgetStart() {
-	t.StartedAt = time.Time{}
-	for i := range t.History {
-		if a := &t.History[i]; a.Outcome != LeaseUnheard {
-			t.StartedAt = a.StartedAt
-		}
-	}
-}
+// Start notes that an attempt starts.
+func (t *Task) Start(now time.Time) { t.PriorStart, t.StartedAt = t.StartedAt, now }
+
+// ForgetStart takes back the start of an attempt whose task never reached its worker. The history would not do: the
+// attempts in it may have run with content that was replaced, and then do not count.
+func (t *Task) ForgetStart() { t.StartedAt = t.PriorStart }
 
 func (s *Spec) validateExpiry() error {
 	switch {

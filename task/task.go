@@ -41,6 +41,7 @@ type Task struct {
 	UniqueUntil         time.Time   // with the scope UniqueTTL
 	UniqueHeld          bool        // it holds its key now
 	ReplacedBy          ID          // the last submit whose content it took; zero if none
+	PriorStart          time.Time   // what StartedAt was before the current or last lease
 	ExpiresAt           time.Time   // a dead letter if not started by then
 	Retention           time.Duration
 	DeleteAt            time.Time // of a task that ended: when it is deleted; zero for never

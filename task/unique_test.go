@@ -77,15 +77,23 @@ func TestUniqueNames(t *testing.T) {
 	}
 }
 
-// TestForgetStart: an attempt that never reached its worker is not a start; one before it is.
+// TestForgetStart: an attempt that never reached its worker is not a start; one before it is, unless the task has taken
+// other content since.
 func TestForgetStart(t *testing.T) {
 	at := time.Unix(100, 0)
-	x := &Task{StartedAt: at, History: []Attempt{{StartedAt: at, Outcome: LeaseUnheard}}}
+	var x Task
+	x.Start(at)
 	if x.ForgetStart(); !x.StartedAt.IsZero() {
 		t.Errorf("started %s", x.StartedAt)
 	}
-	x.History = []Attempt{{StartedAt: at, Outcome: Snooze}, {StartedAt: at.Add(1), Outcome: LeaseUnheard}}
+	x.Start(at)
+	x.Start(at.Add(1))
 	if x.ForgetStart(); !x.StartedAt.Equal(at) {
 		t.Errorf("started %s", x.StartedAt)
+	}
+	x.TakeContent(&Task{}, true, at.Add(2))
+	x.Start(at.Add(3))
+	if x.ForgetStart(); !x.StartedAt.IsZero() {
+		t.Errorf("replaced, yet started %s", x.StartedAt)
 	}
 }

@@ -398,6 +398,7 @@ type Record struct {
 	UniqueUntilUs       int64                  `protobuf:"varint,66,opt,name=unique_until_us,json=uniqueUntilUs,proto3" json:"unique_until_us,omitempty"` // with scope ttl
 	UniqueHeld          bool                   `protobuf:"varint,67,opt,name=unique_held,json=uniqueHeld,proto3" json:"unique_held,omitempty"`            // it stands in index_unique
 	ReplacedBy          []byte                 `protobuf:"bytes,68,opt,name=replaced_by,json=replacedBy,proto3" json:"replaced_by,omitempty"`             // the last submit whose content it took
+	PriorStartUs        int64                  `protobuf:"varint,69,opt,name=prior_start_us,json=priorStartUs,proto3" json:"prior_start_us,omitempty"`    // what started_at_us was before the current or last lease; 0 if never
 	Recount             bool                   `protobuf:"varint,72,opt,name=recount,proto3" json:"recount,omitempty"`
 	unknownFields       protoimpl.UnknownFields
 	sizeCache           protoimpl.SizeCache
@@ -741,6 +742,13 @@ func (x *Record) GetReplacedBy() []byte {
 	return nil
 }
 
+func (x *Record) GetPriorStartUs() int64 {
+	if x != nil {
+		return x.PriorStartUs
+	}
+	return 0
+}
+
 func (x *Record) GetRecount() bool {
 	if x != nil {
 		return x.Recount
@@ -885,7 +893,7 @@ const file_record_proto_rawDesc = "" +
 	"\tLastLease\x12\x19\n" +
 	"\blease_id\x18\x01 \x01(\x04R\aleaseId\x12\x12\n" +
 	"\x04kind\x18\x02 \x01(\rR\x04kind\x12\x16\n" +
-	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xa5\f\n" +
+	"\x06digest\x18\x03 \x01(\fR\x06digest\"\xcb\f\n" +
 	"\x06Record\x12\x12\n" +
 	"\x04type\x18\x01 \x01(\tR\x04type\x12\x14\n" +
 	"\x05queue\x18\x02 \x01(\tR\x05queue\x12\x18\n" +
@@ -942,7 +950,8 @@ const file_record_proto_rawDesc = "" +
 	"\vunique_held\x18C \x01(\bR\n" +
 	"uniqueHeld\x12\x1f\n" +
 	"\vreplaced_by\x18D \x01(\fR\n" +
-	"replacedBy\x12\x18\n" +
+	"replacedBy\x12$\n" +
+	"\x0eprior_start_us\x18E \x01(\x03R\fpriorStartUs\x12\x18\n" +
 	"\arecount\x18H \x01(\bR\arecount\"\x91\x02\n" +
 	"\x06Counts\x12\x14\n" +
 	"\x05ready\x18\x01 \x01(\x04R\x05ready\x12\x1c\n" +

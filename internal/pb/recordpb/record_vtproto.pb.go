@@ -329,6 +329,13 @@ func (m *Record) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i--
 		dAtA[i] = 0xc0
 	}
+	if m.PriorStartUs != 0 {
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.PriorStartUs))
+		i--
+		dAtA[i] = 0x4
+		i--
+		dAtA[i] = 0xa8
+	}
 	if len(m.ReplacedBy) > 0 {
 		i -= len(m.ReplacedBy)
 		copy(dAtA[i:], m.ReplacedBy)
@@ -1020,6 +1027,9 @@ func (m *Record) SizeVT() (n int) {
 	l = len(m.ReplacedBy)
 	if l > 0 {
 		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
+	}
+	if m.PriorStartUs != 0 {
+		n += 2 + protohelpers.SizeOfVarint(uint64(m.PriorStartUs))
 	}
 	if m.Recount {
 		n += 3
@@ -2873,6 +2883,25 @@ func (m *Record) UnmarshalVT(dAtA []byte) error {
 				m.ReplacedBy = []byte{}
 			}
 			iNdEx = postIndex
+		case 69:
+			if wireType != 0 {
+				return fmt.Errorf("proto: wrong wireType = %d for field PriorStartUs", wireType)
+			}
+			m.PriorStartUs = 0
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				m.PriorStartUs |= int64(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
 		case 72:
 			if wireType != 0 {
 				return fmt.Errorf("proto: wrong wireType = %d for field Recount", wireType)
