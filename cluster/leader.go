@@ -114,6 +114,17 @@ func (n *Node) giveUp() {
 	}
 }
 
+// enter has Raft's configuration and the state hold what this leader tells of itself, whose address may be another than
+// it was when the node ran last.
+func (n *Node) enter(l *leadership) error {
+	n.joining.Lock()
+	defer n.joining.Unlock()
+	if err := n.admit(l.ctx, n.Announcement()); err != nil {
+		return err
+	}
+	return n.publish(l.ctx, l, n.self())
+}
+
 // introduce makes sure that the state holds the cluster's id and what this leader tells of itself.
 func (n *Node) introduce(l *leadership) {
 	id, err := fsm.ClusterID(n.store)
@@ -121,7 +132,7 @@ func (n *Node) introduce(l *leadership) {
 		_, err = l.do(l.ctx, &fsm.Found{ClusterID: n.clusterID})
 	}
 	if err == nil {
-		err = n.publish(l.ctx, l, n.self())
+		err = n.enter(l)
 	}
 	if err == nil {
 		err = n.ensureAdmin(l)

@@ -226,7 +226,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 	return map[string][]golden{
 		"Hello": {
 			{"a worker with a session", true, Hello, 1, GreetingToPB(&Greeting{Version: Version, ClientName: "w1",
-				Token: "secret", Session: session, ClusterID: goldenTown})},
+				Token: member.TokenText("4f2a9c0b7d1e", strings.Repeat("5ac3", 12)), Session: session, ClusterID: goldenTown})},
 			{"the leader answers", false, Ack, 1, WelcomeToPB(&Welcome{Version: Version, NodeID: goldenNode, NodeName: "n1",
 				ClusterID:     goldenTown,
 				LeaderAddress: "10.0.0.1:7420", IsLeader: true, HeartbeatInterval: 10 * time.Second, MinLease: 6 * time.Second,

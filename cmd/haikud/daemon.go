@@ -48,13 +48,14 @@ type daemon struct {
 	adopt      chan []string      // what the operator wants this node to join
 	token      string             // of the cluster to join, if it was given
 	firstToken string             // of the first admin, if it was given
+	removed    chan error         // that others removed this node
 	failed     bool               // the storage did: nothing can be closed in an orderly way
 }
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
-// (cluster.ErrRestart), or it is to join another cluster (*adoption).
+// (cluster.ErrRestart), it finds that it was removed (errRemoved), or it is to join another cluster (*adoption).
 func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *profiles, meter *metrics.Metrics) (err error) {
-	d := &daemon{cfg: cfg, log: log, meter: meter, adopt: make(chan []string, 1)}
+	d := &daemon{cfg: cfg, log: log, meter: meter, adopt: make(chan []string, 1), removed: make(chan error, 1)}
 	defer func() {
 		err = errors.Join(err, d.close())
 		written.count(d.node)
@@ -82,6 +83,8 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *pro
 		}
 		d.failed = true
 		return fmt.Errorf("storage failed: %w", err)
+	case err := <-d.removed:
+		return err
 	case addresses := <-d.adopt:
 		return &adoption{addresses: addresses}
 	}

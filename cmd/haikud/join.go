@@ -113,14 +113,23 @@ func (d *daemon) compare(ctx context.Context, own member.ID) error {
 	return nil
 }
 
-// announce tells the leader of this node until the leader says that it is a voter. A leader tells of itself.
+// announce tells the leader of this node until the leader says that it is a voter. A leader tells of itself. If none
+// becomes known, announce goes to look for one.
 func (d *daemon) announce(ctx context.Context) {
+	look := search{daemon: d}
 	tick := time.NewTicker(announcePause)
 	defer tick.Stop()
 	for {
 		address, self := d.node.Leader()
 		if self {
 			return
+		}
+		if address == "" {
+			var err error
+			if address, err = look.again(ctx); err != nil {
+				d.removed <- err
+				return
+			}
 		}
 		if address != "" {
 			voter, err := d.announceTo(ctx, address)
