@@ -84,7 +84,9 @@ func (s *logStore) writePending() {
 		s.mu.Unlock()
 		err := s.write(logs)
 		s.mu.Lock()
-		s.behind.err = err
+		if s.behind.err = err; err == nil {
+			s.behind.durable = logs[len(logs)-1].Index
+		}
 		for _, l := range logs {
 			s.behind.bytes -= entrySize(l)
 		}
@@ -93,9 +95,17 @@ func (s *logStore) writePending() {
 	}
 }
 
-// awaitDurable waits until the entry at index is on this node's disk.
+// awaitDurable waits until the entry at index is on this node's disk. One that is taken out of the log never will be.
 func (s *logStore) awaitDurable(ctx context.Context, index uint64) error {
-	return s.await(ctx, func() bool { return s.behind.durable >= index })
+	gone := false
+	err := s.await(ctx, func() bool {
+		gone = index > s.extent.last()
+		return gone || s.behind.durable >= index
+	})
+	if err == nil && gone {
+		return errEntryGone
+	}
+	return err
 }
 
 // settled waits until everything is on the disk.

@@ -109,7 +109,7 @@ func TestDeposedLeaderDropsWhatItIsWriting(t *testing.T) {
 	if err := s.awaitDurable(ended(), 5); err != nil {
 		t.Errorf("what a follower stored is not on the disk: %v", err)
 	}
-	if err := s.awaitDurable(ended(), 6); !errors.Is(err, context.Canceled) {
+	if err := s.awaitDurable(t.Context(), 6); !errors.Is(err, errEntryGone) {
 		t.Errorf("entry 6 is gone, and said to be on the disk: %v", err)
 	}
 	if err := s.Close(); err != nil {

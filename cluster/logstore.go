@@ -18,7 +18,10 @@ const (
 	maxTrailingSize = 1 << 30 // bytes of log kept for followers that lag
 )
 
-var errLogGap = errors.New("entries do not follow the last one")
+var (
+	errLogGap    = errors.New("entries do not follow the last one")
+	errEntryGone = errors.New("the entry is no longer part of the log")
+)
 
 // logFiles is where a log store keeps entries and votes, durably with each write: one bbolt file or the
 // directory of raft-wal. Entries are appended and deleted at either end alone.
@@ -180,7 +183,9 @@ func (s *logStore) StoreLogs(logs []*raft.Log) error {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	s.hold(logs)
+	s.hold(logs) // with the next line, for a cut at the same time takes the smaller of both
+	s.behind.durable = s.extent.last()
+	s.wake()
 	return nil
 }
 
@@ -190,9 +195,6 @@ func (s *logStore) write(logs []*raft.Log) error {
 		return s.failed("store entries", err)
 	}
 	s.written.add(logs)
-	s.mu.Lock()
-	defer s.mu.Unlock()
-	s.behind.durable = logs[len(logs)-1].Index
 	return nil
 }
 
@@ -228,6 +230,7 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	s.cache.drop(lowest, highest)
 	s.extent.cut(lowest, highest)
 	s.behind.durable = min(s.behind.durable, s.extent.last())
+	s.wake()
 	if s.extent.last() == 0 {
 		s.anchor, s.discard = 0, false
 	}

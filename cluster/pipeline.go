@@ -27,7 +27,9 @@ func (h *heldPipeline) pass(ctx context.Context, d durable) {
 		case f := <-h.AppendPipeline.Consumer():
 			// One that failed is passed on at once, for Raft to give the pipeline up.
 			if f.Error() == nil && f.Response().Success && d.has(ctx, f.Request().Entries) != nil {
-				return // closed, or the log failed, which ends the process
+				// Closed already, or never to be answered: then Raft, which may wait for room to send more, must not.
+				_ = h.AppendPipeline.Close()
+				return
 			}
 			select {
 			case h.answers <- f:

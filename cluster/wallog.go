@@ -149,7 +149,11 @@ func (w *walLog) DeleteRange(lowest, highest uint64) error {
 		return err
 	}
 	if highest >= last {
-		if err := w.noteEnd(lowest - 1); err != nil {
+		end := lowest - 1
+		if lowest <= first {
+			end = 0 // nothing is left
+		}
+		if err := w.noteEnd(end); err != nil {
 			return err
 		}
 	}

@@ -317,3 +317,27 @@ func TestDamagedLastWriteIsFound(t *testing.T) {
 	files.Close()
 	openSmall(t, dir, 1, 21)
 }
+
+// TestWALCrashesAfterItWasEmptied: a snapshot that contradicts a log deletes all of it.
+func TestWALCrashesAfterItWasEmptied(t *testing.T) {
+	dir := t.TempDir()
+	fillSmall(t, dir)
+	files := openSmall(t, dir, 1, 300)
+	if err := files.DeleteRange(1, 50); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.DeleteRange(51, 300); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.(*walLog).WAL.Close(); err != nil { // as a crash would
+		t.Fatal(err)
+	}
+	files = openSmall(t, dir, 0, 0)
+	if err := files.StoreLogs(entries(401, 405, 2)); err != nil {
+		t.Fatal(err)
+	}
+	if err := files.(*walLog).WAL.Close(); err != nil {
+		t.Fatal(err)
+	}
+	openSmall(t, dir, 401, 405)
+}
