@@ -20,6 +20,9 @@ const Grace = 5 * time.Second
 // that the test ended.
 const beatInterval = 50 * time.Millisecond
 
+// clusterID is that of every broker in memory.
+var clusterID = member.ID{2}
+
 // Broker is a broker in memory. It is made with New or Start.
 type Broker struct {
 	queue  *queue
@@ -37,7 +40,7 @@ func New() (*Broker, error) {
 	}
 	b := &Broker{queue: newQueue(time.Now().UTC().Truncate(time.Microsecond)), server: server}
 	id := transport.Identity{
-		NodeID: member.ID{1}, ClusterID: member.ID{2}, NodeName: "haikutest", Version: "haikutest",
+		NodeID: member.ID{1}, ClusterID: clusterID, NodeName: "haikutest", Version: "haikutest",
 		HeartbeatInterval: beatInterval, MinLease: time.Second, Advertise: b.Addr(),
 	}
 	server.Serve(id, b.queue, &cluster{queue: b.queue, id: id})
@@ -75,7 +78,7 @@ func (b *Broker) Client(t testing.TB) *client.Client {
 // Now is what the broker's clock says.
 func (b *Broker) Now() time.Time { return b.queue.clock() }
 
-// Advance moves the clock and does what is due by then: delayed tasks and retries become ready and are given to claims
+// Advance moves the clock and does what is due by then: schedules fire, each time that they should, delayed tasks and retries become ready and are given to claims
 // that wait, attempts run out of their timeout, cancels that a handler ignored are enforced, and workers that have been
 // gone for Grace lose their leases.
 func (b *Broker) Advance(d time.Duration) {

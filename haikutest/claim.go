@@ -1,7 +1,6 @@
 package haikutest
 
 import (
-	"cmp"
 	"context"
 	"slices"
 	"time"
@@ -79,16 +78,20 @@ func (q *queue) take(req *task.ClaimRequest) []*task.Task {
 			ready = append(ready, t)
 		}
 	}
-	slices.SortFunc(ready, inOrder)
+	slices.SortFunc(ready, task.Compare)
+	var taken []*task.Task
 	size := 0
-	for i, t := range ready {
-		if size += len(t.Payload); i == req.Max || i > 0 && size > task.MaxClaimBytes {
-			ready = ready[:i]
+	for _, t := range ready {
+		if !q.open(t) {
+			continue
+		}
+		if size += len(t.Payload); len(taken) == req.Max || len(taken) > 0 && size > task.MaxClaimBytes {
 			break
 		}
-		ready[i] = q.grant(t.Clone(), req)
+		q.pass(t)
+		taken = append(taken, q.grant(t.Clone(), req))
 	}
-	return ready
+	return taken
 }
 
 // grant leases a task.
@@ -102,9 +105,4 @@ func (q *queue) grant(t *task.Task, req *task.ClaimRequest) *task.Task {
 	q.put(t)
 	q.leases[t.ID] = &lease{progress: t.Progress}
 	return t
-}
-
-// inOrder is the order of claims.
-func inOrder(a, b *task.Task) int {
-	return cmp.Or(cmp.Compare(b.Priority, a.Priority), a.ScheduledAt.Compare(b.ScheduledAt), cmp.Compare(a.Seq, b.Seq))
 }

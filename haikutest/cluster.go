@@ -17,7 +17,7 @@ type cluster struct {
 }
 
 // errNone is what every request gets that a broker in memory has no answer to.
-var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster, no schedules, no settings of queues and no operations", task.ErrUnknownType)
+var errNone = fmt.Errorf("%w: a broker of package haikutest has no cluster, no snapshots and no tokens", task.ErrUnknownType)
 
 // Status is transport.Admin's. Clients ask for it to see whether a node lives.
 func (c *cluster) Status(context.Context) (member.Status, error) {
@@ -57,25 +57,6 @@ func (*cluster) Leave(context.Context) error                         { return er
 func (*cluster) Transfer(context.Context, member.ID) (string, error) { return "", errNone }
 func (*cluster) Adopt(context.Context, []string) error               { return errNone }
 
-func (*cluster) ChangeSchedule(context.Context, task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
-	return nil, task.Receipt{}, errNone
-}
-
-func (*cluster) Schedules(context.Context, task.ScheduleQuery) (task.SchedulePage, error) {
-	return task.SchedulePage{}, errNone
-}
-func (*cluster) SetQueue(context.Context, task.QueueChange) error { return errNone }
-func (*cluster) Queues(context.Context, task.QueuesQuery) ([]task.QueueState, error) {
-	return nil, errNone
-}
-func (*cluster) StartOperation(context.Context, task.OperationOrder) (task.Operation, error) {
-	return task.Operation{}, errNone
-}
-func (*cluster) TryOperation(context.Context, task.OperationOrder, []byte) (task.Operation, []byte, error) {
-	return task.Operation{}, nil, errNone
-}
-func (*cluster) Operations(context.Context, bool) ([]task.Operation, error) { return nil, errNone }
-func (*cluster) CancelOperation(context.Context, task.ID) error             { return errNone }
 func (*cluster) SaveSnapshot(context.Context, uint64) (io.ReadCloser, int64, error) {
 	return nil, 0, errNone
 }

@@ -102,6 +102,46 @@ func (a *admin) DrainWorker(ctx context.Context, name string) ([]member.Worker, 
 	return a.Node.DrainWorker(ctx, name)
 }
 
+func (a *admin) SetQueue(ctx context.Context, c task.QueueChange) error {
+	return a.Node.SetQueue(ctx, c)
+}
+
+func (a *admin) Queues(ctx context.Context, q task.QueuesQuery) ([]task.QueueState, error) {
+	return a.Node.Queues(ctx, q)
+}
+
+func (a *admin) Retentions(ctx context.Context, stale bool) ([]task.Retention, error) {
+	return a.Node.Retentions(ctx, stale)
+}
+
+func (a *admin) SetRetention(ctx context.Context, r task.Retention, match string) error {
+	return a.Node.SetRetention(ctx, r, match)
+}
+
+func (a *admin) ChangeSchedule(ctx context.Context, c task.ScheduleChange) (*task.Schedule, task.Receipt, error) {
+	return a.Node.ChangeSchedule(ctx, c)
+}
+
+func (a *admin) Schedules(ctx context.Context, q task.ScheduleQuery) (task.SchedulePage, error) {
+	return a.Node.Schedules(ctx, q)
+}
+
+func (a *admin) StartOperation(ctx context.Context, o task.OperationOrder) (task.Operation, error) {
+	return a.Node.StartOperation(ctx, o)
+}
+
+func (a *admin) TryOperation(ctx context.Context, o task.OperationOrder, cursor []byte) (task.Operation, []byte, error) {
+	return a.Node.TryOperation(ctx, o, cursor)
+}
+
+func (a *admin) Operations(ctx context.Context, stale bool) ([]task.Operation, error) {
+	return a.Node.Operations(ctx, stale)
+}
+
+func (a *admin) CancelOperation(ctx context.Context, id task.ID) error {
+	return a.Node.CancelOperation(ctx, id)
+}
+
 // player is one client of one broker, and what it has seen.
 type player struct {
 	t       *testing.T

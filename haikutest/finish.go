@@ -97,7 +97,7 @@ func (q *queue) report(running *task.Task, o *task.Outcome, digest [16]byte) err
 	if len(o.Submit) == 0 {
 		return nil
 	}
-	if err := firstRefusal(q.addAll(o.Submit, &group{instead: make(map[task.ID]task.ID)})); err != nil {
+	if err := firstRefusal(q.addAll(o.Submit, newGroup(false))); err != nil {
 		q.tasks[t.ID], q.leases[t.ID], q.ended = running, l, q.ended[:ended]
 		return err
 	}

@@ -24,8 +24,13 @@ type queue struct {
 	ended      []task.ID                 // whose children are still to be told
 	paused     bool                      // claims get nothing
 	retentions map[string]task.Retention // by type
-	changes    uint64                    // counts them, as the index of a log would
-	changed    chan struct{}             // closed with the next change
+	settings   map[name]task.QueueSettings
+	buckets    map[name]*bucket          // of settings with a rate
+	schedules  map[string]*task.Schedule // replaced, never changed
+	operations []*operation              // as they were started
+	cluster    [16]byte
+	changes    uint64        // counts them, as the index of a log would
+	changed    chan struct{} // closed with the next change
 }
 
 // lease is what is known of a running task beside its record.
@@ -37,7 +42,9 @@ type lease struct {
 
 func newQueue(now time.Time) *queue {
 	return &queue{
-		now: now, tasks: make(map[task.ID]*task.Task), ghosts: make(map[task.ID]ghost), retentions: make(map[string]task.Retention), children: make(map[task.ID][]task.ID),
+		now: now, tasks: make(map[task.ID]*task.Task), ghosts: make(map[task.ID]ghost), children: make(map[task.ID][]task.ID),
+		retentions: make(map[string]task.Retention), settings: make(map[name]task.QueueSettings),
+		buckets: make(map[name]*bucket), schedules: make(map[string]*task.Schedule), cluster: clusterID,
 		leases: make(map[task.ID]*lease), sessions: make(map[task.SessionID]*session), changed: make(chan struct{}),
 	}
 }
@@ -67,10 +74,11 @@ func (q *queue) put(t *task.Task) {
 	}
 }
 
-// settle ends every change: the children of what has ended are told, what is due becomes ready, claims that wait are
+// settle ends every change: operations go on, the children of what has ended are told, what is due becomes ready, claims that wait are
 // served, and those who watch are woken.
 func (q *queue) settle() {
 	q.promote()
+	q.operate()
 	for len(q.ended) > 0 {
 		parent := q.ended[0]
 		q.ended = q.ended[1:]
@@ -130,9 +138,25 @@ func (q *queue) promote() {
 	}
 }
 
-// advance moves the clock.
+// advance moves the clock, with a stop at each moment at which a schedule fires.
 func (q *queue) advance(d time.Duration) {
-	q.now = q.now.Add(max(d, 0))
+	for end := q.now.Add(max(d, 0)); ; {
+		next := end
+		for _, s := range q.schedules {
+			if !s.Next.IsZero() && s.Next.Before(next) {
+				next = s.Next
+			}
+		}
+		q.reach(next)
+		if next.Equal(end) {
+			return
+		}
+	}
+}
+
+// reach does what is due at a moment.
+func (q *queue) reach(now time.Time) {
+	q.now = now
 	for _, id := range q.order {
 		t := q.tasks[id]
 		if t.Status != task.InProgress {
@@ -154,6 +178,7 @@ func (q *queue) advance(d time.Duration) {
 	}
 	q.settle()
 	q.reap()
+	q.fire()
 	q.settle()
 }
 

@@ -77,7 +77,7 @@ func (q *queue) List(_ context.Context, f task.Filter) (task.Page, error) {
 	slices.SortFunc(found, func(a, b *task.Task) int {
 		switch {
 		case f.Order == task.OrderByPriority:
-			return inOrder(a, b)
+			return task.Compare(a, b)
 		case f.Order == task.OrderByScheduled && !a.ScheduledAt.Equal(b.ScheduledAt):
 			return a.ScheduledAt.Compare(b.ScheduledAt)
 		}

@@ -125,6 +125,9 @@ func (c *cluster) SetRetention(ctx context.Context, r task.Retention, match stri
 	}
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
+	if _, known := c.queue.retentions[r.Type]; !known && !r.IsUnset() && len(c.queue.retentions) >= task.MaxRetentions {
+		return fmt.Errorf("%w: %d types have a retention of their own, no more are allowed", task.ErrTooLarge, task.MaxRetentions)
+	}
 	if delete(c.queue.retentions, r.Type); !r.IsUnset() {
 		c.queue.retentions[r.Type] = r
 	}

@@ -40,6 +40,17 @@ var scenarios = map[string]func(*player){
 	"deletions":    deletions,
 	"expiry":       expiry,
 	"retention":    retention,
+	"kept":         kept,
+	"first_bad":    firstBad,
+	"pauses":       pauses,
+	"concurrency":  concurrency,
+	"rates":        rates,
+	"full":         full,
+	"aging":        aging,
+	"schedule":     schedule,
+	"calendar":     calendar,
+	"operations":   operations,
+	"steps":        steps,
 }
 
 func order(p *player) {

@@ -25,7 +25,7 @@ func (q *queue) Submit(_ context.Context, specs []task.Spec, atomic bool) ([]tas
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	defer q.settle()
-	g := &group{instead: make(map[task.ID]task.ID)}
+	g := newGroup(true)
 	if atomic {
 		return q.addAll(specs, g), nil
 	}
@@ -36,80 +36,112 @@ func (q *queue) Submit(_ context.Context, specs []task.Spec, atomic bool) ([]tas
 	return receipts, nil
 }
 
-// addAll adds all tasks, or none; then the receipts say why.
+// addAll adds all tasks, or none; then the receipts say why. Where several are refused it is the first one that is named,
+// but one that breaks a rule of its own goes before all.
 func (q *queue) addAll(specs []task.Spec, g *group) []task.Receipt {
+	g.fresh, g.before = make(map[task.ID]*task.Task, len(specs)), nil
 	receipts := make([]task.Receipt, len(specs))
-	fresh := make(map[task.ID]*task.Task, len(specs))
-	g.fresh, g.before = fresh, nil
-	var tasks []*task.Task
-	seq := q.seq
-	refuse := func(bad int, why error) []task.Receipt {
-		q.seq = seq
+	for i := range specs {
+		if err := specs[i].Validate(); err != nil {
+			return aborted(specs, i, err)
+		}
+	}
+	seq, ended := q.seq, len(q.ended)
+	tasks := make([]*task.Task, len(specs))
+	bad, why := len(specs), error(nil)
+	for i := range specs {
+		tasks[i], receipts[i] = q.admit(&specs[i], g)
+		if receipts[i].Err != nil && why == nil {
+			bad, why = i, receipts[i].Err
+		}
+	}
+	for _, t := range tasks {
+		if t != nil {
+			g.redirect(t)
+		}
+	}
+	for i, t := range tasks[:bad] {
+		if t != nil && reaches(t.ID, t.ID, g.fresh, make(map[task.ID]bool)) {
+			bad, why = i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, specs[i].ID)
+			break
+		}
+	}
+	for i, t := range tasks[:bad] {
+		if t == nil {
+			continue
+		}
+		if err := q.insert(t, g); err != nil {
+			bad, why = i, err
+			break
+		}
+	}
+	if why != nil {
+		q.seq, q.ended = seq, q.ended[:ended]
+		for _, t := range tasks {
+			if t != nil {
+				delete(q.tasks, t.ID)
+			}
+		}
 		for _, t := range slices.Backward(g.before) {
 			q.tasks[t.ID] = t
 		}
-		for i := range specs {
-			receipts[i] = task.Receipt{ID: specs[i].ID, Err: task.ErrAborted}
-		}
-		receipts[bad].Err = why
-		return receipts
-	}
-	for i := range specs {
-		spec := &specs[i]
-		receipts[i].ID = spec.ID
-		if err := spec.Validate(); err != nil {
-			return refuse(i, err)
-		}
-		hash := spec.ContentHash()
-		_, oldHash, old := q.fate(spec.ID)
-		switch {
-		case fresh[spec.ID] != nil:
-			return refuse(i, fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, spec.ID))
-		case old && oldHash == hash:
-			receipts[i].Duplicate = true
-			continue
-		case old:
-			return refuse(i, fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID))
-		}
-		q.seq++
-		t := task.New(spec, q.now, q.seq, hash)
-		if !q.takeKey(t, spec, g, &receipts[i]) {
-			if receipts[i].Err != nil {
-				return refuse(i, receipts[i].Err)
-			}
-			continue
-		}
-		fresh[t.ID], tasks = t, append(tasks, t)
+		return aborted(specs, bad, why)
 	}
 	for _, t := range tasks {
-		g.redirect(t)
-	}
-	for i := range specs {
-		if t := fresh[specs[i].ID]; t != nil && reaches(t.ID, t.ID, fresh, make(map[task.ID]bool)) {
-			return refuse(i, fmt.Errorf("%w: task %s depends on itself through others of the batch", task.ErrInvalid, t.ID))
+		if t == nil {
+			continue
 		}
-	}
-	for i := range specs {
-		if t := fresh[specs[i].ID]; t != nil {
-			if err := q.resolveAll(t, fresh); err != nil {
-				return refuse(i, err)
-			}
-		}
-	}
-	for _, t := range tasks {
 		q.order = append(q.order, t.ID)
 		for _, parent := range t.Dependencies {
 			q.children[parent] = append(q.children[parent], t.ID)
 		}
-		q.put(t)
 	}
 	return receipts
 }
 
-// resolveAll counts the dependencies of a new task that have ended already.
-func (q *queue) resolveAll(t *task.Task, fresh map[task.ID]*task.Task) error {
+// aborted are the receipts of tasks that were not added because of one of them.
+func aborted(specs []task.Spec, bad int, why error) []task.Receipt {
+	receipts := make([]task.Receipt, len(specs))
+	for i := range specs {
+		receipts[i] = task.Receipt{ID: specs[i].ID, Err: task.ErrAborted}
+	}
+	receipts[bad].Err = why
+	return receipts
+}
+
+// admit decides whether a task is new, and makes it known to the others of its request: also when it is refused, for
+// those that depend on it are not wrong because of that. No task means that the receipt says it all.
+func (q *queue) admit(spec *task.Spec, g *group) (*task.Task, task.Receipt) {
+	receipt, hash := task.Receipt{ID: spec.ID}, spec.ContentHash()
+	_, oldHash, old := q.fate(spec.ID)
+	switch {
+	case old && oldHash == hash:
+		receipt.Duplicate = true
+		return nil, receipt
+	case old:
+		receipt.Err = fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID)
+		g.fresh[spec.ID] = &task.Task{ID: spec.ID}
+		return nil, receipt
+	case g.fresh[spec.ID] != nil:
+		receipt.Err = fmt.Errorf("%w: task %s stands twice in the batch", task.ErrInvalid, spec.ID)
+		return nil, receipt
+	}
+	q.seq++
+	t := task.New(spec, q.now, q.seq, hash)
+	switch {
+	case q.takeKey(t, spec, g, &receipt):
+		g.fresh[t.ID] = t
+		return t, receipt
+	case receipt.Err != nil:
+		g.fresh[spec.ID] = &task.Task{ID: spec.ID}
+	}
+	return nil, receipt
+}
+
+// insert counts the dependencies of a new task that have ended already, and puts it.
+func (q *queue) insert(t *task.Task, g *group) error {
 	for _, id := range t.Dependencies {
-		if fresh[id] != nil {
+		if g.fresh[id] != nil {
 			continue // it tells its children itself
 		}
 		status, _, known := q.fate(id)
@@ -120,6 +152,13 @@ func (q *queue) resolveAll(t *task.Task, fresh map[task.ID]*task.Task) error {
 			q.resolve(t, id)
 		}
 	}
+	if g.limited {
+		if why := q.full(t, nil); why != nil {
+			return why
+		}
+	}
+	t.Aging = q.settings[name{queue: t.Queue}].Aging
+	q.put(t)
 	return nil
 }
 

@@ -9,9 +9,14 @@ import (
 
 // group is what the items of one request know of each other.
 type group struct {
+	limited bool                // limits of queues hold
 	instead map[task.ID]task.ID // what items were answered with, whose key another task held
 	fresh   map[task.ID]*task.Task
 	before  []*task.Task // what waiting holders of keys were
+}
+
+func newGroup(limited bool) *group {
+	return &group{limited: limited, instead: make(map[task.ID]task.ID)}
 }
 
 // takeKey has a new task hold its unique key. Where another holds it, false is returned and the receipt says what became of
@@ -67,6 +72,11 @@ func (q *queue) contend(holder, t *task.Task, policy task.ConflictPolicy, g *gro
 	if g.fresh[holder.ID] == holder {
 		holder.TakeContent(t, policy == task.ConflictReplace, q.now)
 		return nil
+	}
+	if g.limited && t.PayloadSize > holder.PayloadSize {
+		if refused := q.full(t, holder); refused != nil {
+			return refused
+		}
 	}
 	g.before = append(g.before, holder)
 	holder = holder.Clone()

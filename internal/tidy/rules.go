@@ -28,7 +28,7 @@ var mayImport = map[string][]string{
 	"worker":                {"task", "member", "wire", "client", "internal/trace"},
 	"transport":             {"task", "member", "wire", "internal/trace", "internal/pb/wirepb"},
 	"web":                   {"task", "member", "wire", "client", "internal/trace"},
-	"haikutest":             {"task", "member", "client", "transport"},
+	"haikutest":             {"task", "member", "cron", "client", "transport"},
 	"cluster":               {"task", "member", "cron", "snapshot", "store", "fsm", "internal/trace"},
 	"config":                {},
 	"cmd/haiku":             {"task", "member", "client", "worker", "config", "snapshot", "internal/progress", "internal/bench", "internal/localnodes", "internal/buildinfo", "internal/tokenfile"},
