@@ -35,7 +35,9 @@ func (a *app) workerDrainCommand() *cobra.Command {
 					workers, err := c.DrainWorker(ctx, name)
 					asked, problems = append(asked, workers...), append(problems, err)
 				}
-				problems = append(problems, a.printWorkers(asked))
+				if len(asked) > 0 {
+					problems = append(problems, a.printWorkers(asked))
+				}
 				return errors.Join(append(problems, awaitDrain(ctx, c, asked, status.Term))...)
 			})
 		},

@@ -9,6 +9,8 @@ import (
 	"os/signal"
 	"strings"
 	"syscall"
+
+	"github.com/spf13/cobra"
 )
 
 func main() {
@@ -26,12 +28,12 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	a := &app{in: in, out: out, errOut: errOut, retryFor: retryFor}
 	root := a.rootCommand()
 	root.SetArgs(args)
-	err := root.ExecuteContext(ctx)
+	cmd, err := root.ExecuteContextC(ctx)
 	if err == nil {
 		return exitOK
 	}
 	if !a.started {
-		err = &usageError{err}
+		err = &usageError{fmt.Errorf("%w; %s", err, allowed(cmd))}
 	}
 	var said *saidError
 	if errors.As(err, &said) {
@@ -39,6 +41,20 @@ func run(args []string, in io.Reader, out, errOut io.Writer) int {
 	}
 	fmt.Fprintf(errOut, "haiku: %s\n", oneLine(err))
 	return exitCode(err)
+}
+
+// allowed says how a command is written.
+func allowed(cmd *cobra.Command) string {
+	if !cmd.HasSubCommands() {
+		return "usage: " + cmd.UseLine()
+	}
+	var names []string
+	for _, c := range cmd.Commands() {
+		if c.IsAvailableCommand() {
+			names = append(names, c.Name())
+		}
+	}
+	return "allowed are " + strings.Join(names, ", ")
 }
 
 // oneLine is the error's text without line breaks.

@@ -83,6 +83,9 @@ func (a *app) waitFor(ctx context.Context, c *client.Client, ids []task.ID) erro
 	var failed []error
 	for _, id := range ids {
 		t, err := c.Wait(ctx, id)
+		if errors.Is(err, context.DeadlineExceeded) {
+			return fmt.Errorf("task %s has not ended in time: %w", id, task.ErrTimeout)
+		}
 		if err != nil {
 			return fmt.Errorf("wait for task %s: %w", id, err)
 		}

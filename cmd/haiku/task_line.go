@@ -3,7 +3,11 @@ package main
 import (
 	"bytes"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"math"
+	"reflect"
+	"strings"
 	"time"
 
 	"github.com/haiku-queue/haiku/task"
@@ -43,7 +47,7 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 	decoder := json.NewDecoder(bytes.NewReader(line))
 	decoder.DisallowUnknownFields()
 	if err := decoder.Decode(&l); err != nil {
-		return l, spec, fmt.Errorf("%w: %w", task.ErrInvalid, err)
+		return l, spec, fmt.Errorf("%w: %w", task.ErrInvalid, plainly(err))
 	}
 	if decoder.More() {
 		return l, spec, fmt.Errorf("%w: more than one JSON value", task.ErrInvalid)
@@ -83,4 +87,28 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 		spec.UniqueScope = task.UniqueTTL
 	}
 	return l, spec, nil
+}
+
+// plainly says without names of Go what a value of a line should have been.
+func plainly(err error) error {
+	var wrong *json.UnmarshalTypeError
+	if !errors.As(err, &wrong) || wrong.Field == "" {
+		return err
+	}
+	wanted := "another kind of value"
+	switch wrong.Type.Kind() {
+	case reflect.Uint8:
+		wanted = "a whole number from 0 to 255"
+	case reflect.Uint32:
+		wanted = fmt.Sprintf("a whole number from 0 to %d", uint32(math.MaxUint32))
+	case reflect.Uint64:
+		wanted = "a whole number, 0 or more"
+	case reflect.String:
+		wanted = "a text"
+	case reflect.Slice:
+		wanted = "a list"
+	case reflect.Struct:
+		wanted = "an object"
+	}
+	return fmt.Errorf("%s wants %s, not %s", wrong.Field, wanted, strings.TrimPrefix(wrong.Value, "number "))
 }

@@ -83,7 +83,6 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 	flags.StringSliceVar(&o.Queues, "queues", nil, "only for queues whose names begin with one of `P1,P2`")
 	flags.DurationVar(&o.ExpiresIn, "expires", 0, "after this long, such as 720h; never if not set")
 	flags.StringVar(&o.Name, "name", "", "shown in lists")
-	_ = cmd.MarkFlagRequired("role") // an error means that there is no such flag
 	return cmd
 }
 
