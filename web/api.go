@@ -12,6 +12,8 @@ import (
 
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
+
+	"github.com/haiku-queue/haiku/task"
 )
 
 // The paths that more than one part of the server knows.
@@ -36,6 +38,8 @@ type plain[T any] struct{ Body T }
 // newAPI has huma serve on mux.
 func newAPI(mux *http.ServeMux, base string) *api {
 	registry := huma.NewMapRegistry("#/components/schemas/", schemaName)
+	registry.RegisterTypeAlias(reflect.TypeFor[task.ID](), reflect.TypeFor[idText]())
+	registry.RegisterTypeAlias(reflect.TypeFor[task.SessionID](), reflect.TypeFor[sessionText]())
 	format := huma.Format{Marshal: marshal, Unmarshal: unmarshal}
 	config := huma.Config{
 		OpenAPI: &huma.OpenAPI{
@@ -147,7 +151,7 @@ func unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("the body is not UTF-8")
 	}
-	return json.Unmarshal(data, v)
+	return plainly(json.Unmarshal(data, v))
 }
 
 // missing answers for paths and methods that there are not.

@@ -25,7 +25,7 @@ type ScheduleSettings struct {
 type ScheduleTask struct {
 	Type             string        `json:"task_type" minLength:"1" maxLength:"128"`
 	Queue            string        `json:"queue,omitempty" maxLength:"128"`
-	Payload          []byte        `json:"payload,omitempty" doc:"Base64, up to 64 KiB; or payload_text. Of an answer only for a schedule asked for by its name"`
+	Payload          Base64        `json:"payload,omitzero" doc:"Base64, up to 64 KiB; or payload_text. Of an answer only for a schedule asked for by its name"`
 	PayloadText      *string       `json:"payload_text,omitempty"`
 	Priority         *uint8        `json:"priority,omitempty" maximum:"255"`
 	MaxRetries       *uint32       `json:"max_retries,omitempty"`
@@ -60,7 +60,7 @@ func scheduleOf(s *task.Schedule) Schedule {
 			Expression: s.Expression, Zone: s.Zone, CatchUp: s.CatchUp.String(), Overlap: s.Overlap.String(), Start: momentOrNil(s.Start),
 			End: momentOrNil(s.End),
 			Task: ScheduleTask{
-				Type: s.Task.Type, Queue: s.Task.Queue, Payload: s.Task.Payload, MaxRetries: s.Task.MaxRetries,
+				Type: s.Task.Type, Queue: s.Task.Queue, Payload: Base64{Bytes: s.Task.Payload}, MaxRetries: s.Task.MaxRetries,
 				TimeoutSeconds: s.Task.TimeoutSeconds, RetentionSeconds: s.Task.Retention.Seconds(), Headers: s.Task.Headers,
 				UniqueKey: s.Task.UniqueKey,
 			},

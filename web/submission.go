@@ -44,7 +44,8 @@ type Submission struct {
 	ID                  *task.ID        `json:"id,omitempty" format:"uuid" doc:"A UUID of version 7; a fresh one if left out"`
 	Type                string          `json:"task_type,omitempty" maxLength:"128" doc:"What kind of task it is; workers claim by it"`
 	Queue               string          `json:"queue,omitempty" maxLength:"128" doc:"default if left out"`
-	Payload             []byte          `json:"payload,omitempty" doc:"Base64, up to 10 MiB; or payload_text or payload_json"`
+	Payload             Base64          `json:"payload,omitzero" doc:"Base64, up to 10 MiB; or payload_text or payload_json"`
+	PayloadBase64       Base64          `json:"payload_base64,omitzero" doc:"The same as payload, by the name that it has in files of haiku task submit-many"`
 	PayloadText         *string         `json:"payload_text,omitempty" doc:"The payload as text"`
 	PayloadJSON         json.RawMessage `json:"payload_json,omitempty" doc:"The payload as JSON, kept byte for byte"`
 	Priority            *uint8          `json:"priority,omitempty" maximum:"255" doc:"0 to 255, higher is more urgent"`
@@ -75,7 +76,13 @@ func (b *Submission) spec() (s task.Spec, err error) {
 	if b.ID != nil {
 		s.ID = *b.ID
 	}
-	content := Content{b.Payload, b.PayloadText, b.PayloadJSON}
+	if !b.PayloadBase64.IsZero() {
+		if !b.Payload.IsZero() {
+			return s, fmt.Errorf("%w: payload and payload_base64 exclude each other", task.ErrInvalid)
+		}
+		b.Payload = b.PayloadBase64
+	}
+	content := Content{b.Payload.Bytes, b.PayloadText, b.PayloadJSON}
 	if s.Payload, err = content.bytes("payload"); err != nil {
 		return s, err
 	}

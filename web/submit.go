@@ -136,8 +136,8 @@ func submitMany(ctx context.Context, c *client.Client, specs []task.Spec, atomic
 
 // isZero reports whether no field of one task is given.
 func (b *Submission) isZero() bool {
-	return b.Name == "" && b.After == nil && b.ID == nil && b.Type == "" && b.Queue == "" && b.Payload == nil &&
-		b.PayloadText == nil && b.PayloadJSON == nil && b.Priority == nil && b.DelaySeconds == 0 && b.ScheduledAt == nil &&
+	return b.Name == "" && b.After == nil && b.ID == nil && b.Type == "" && b.Queue == "" && b.Payload.IsZero() &&
+		b.PayloadBase64.IsZero() && b.PayloadText == nil && b.PayloadJSON == nil && b.Priority == nil && b.DelaySeconds == 0 && b.ScheduledAt == nil &&
 		b.MaxRetries == nil && b.MaxCrashes == nil && b.TimeoutSeconds == 0 && b.Dependencies == nil &&
 		b.OnDependencyFailure == "" && b.Headers == nil && b.UniqueKey == nil && b.UniqueScope == "" &&
 		b.UniqueTTLSeconds == 0 && b.OnConflict == "" && b.ExpiresAt == nil && b.ExpiresInSeconds == 0 &&

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 )
 
@@ -18,4 +19,53 @@ func TestSubmitAndRead(t *testing.T) {
 		t.Errorf("%v", o)
 	}
 	n.refused(422, "invalid", "POST", "/v1/tasks", `{"task_type":"mail","prio":1}`)
+}
+
+// TestNoBase64: who sends text where bytes are wanted learns which field it is, and which one takes text.
+func TestNoBase64(t *testing.T) {
+	n := startNode(t, nil)
+	const ids = `"session":"00112233445566778899aabbccddeeff","id":"01890a5d-ac96-774b-bcce-b302099a8057","lease_id":1`
+	for _, c := range []struct{ path, body, at, instead string }{
+		{"/v1/tasks", `{"task_type":"a","payload":"%%%"}`, "body.payload", "payload_text"},
+		{"/v1/tasks", `{"task_type":"a","payload":"hallo"}`, "body.payload", "payload_text"},
+		{"/v1/tasks", `{"task_type":"a","payload":"aGk"}`, "body.payload", "payload_text"},
+		{"/v1/tasks", `{"task_type":"a","payload_base64":"hi"}`, "body.payload_base64", "payload_text"},
+		{"/v1/tasks", `{"tasks":[{"task_type":"a"},{"task_type":"a","payload":"hi"}]}`, "body.tasks[1].payload", "payload_text"},
+		{"/v1/schedules", `{"name":"x","expression":"@daily","task":{"task_type":"a","payload":"hi"}}`, "body.task.payload", "payload_text"},
+		{"/v1/worker/ack", `{` + ids + `,"result":"hi"}`, "body.result", "result_text"},
+		{"/v1/worker/ack", `{` + ids + `,"submit":[{"task_type":"a","payload":"hi"}]}`, "body.submit[0].payload", "payload_text"},
+	} {
+		detail := n.refused(422, "invalid", "POST", c.path, c.body)
+		if !strings.HasPrefix(detail, c.at+": not base64") || !strings.Contains(detail, "RFC 4648") || !strings.Contains(detail, c.instead) {
+			t.Errorf("%s: %s", c.body, detail)
+		}
+	}
+	n.refused(422, "invalid", "POST", "/v1/tasks", `{"task_type":"a","payload":["h"]}`)
+	n.refused(422, "invalid", "POST", "/v1/tasks", `{"task_type":"a","payload":"aGk=","payload_base64":"aGk="}`)
+	for _, body := range []string{`"payload":"aGk="`, `"payload_base64":"aGk="`} {
+		id := n.ok("POST", "/v1/tasks", `{"task_type":"a",`+body+`}`)["id"].(string)
+		if got := n.try("GET", "/v1/tasks/"+id+"/payload", ""); string(got.body) != "hi" {
+			t.Errorf("%s: %q", body, got.body)
+		}
+	}
+	n.ok("POST", "/v1/tasks", `{"task_type":"a","payload":""}`)
+}
+
+// TestPlaceOfAWrongValue: a refusal names the field and what is allowed, and no type of Go.
+func TestPlaceOfAWrongValue(t *testing.T) {
+	n := startNode(t, nil)
+	for _, c := range []struct{ path, body, detail string }{
+		{"/v1/tasks", `{"task_type":"a","dependencies":["x"]}`, "body.dependencies[0]: "},
+		{"/v1/tasks", `{"tasks":[{"task_type":"a","id":"x"}]}`, "body.tasks[0].id: "},
+		{"/v1/tasks/cancel", `{"ids":["01890a5d-ac96-774b-bcce-b302099a8057","x"]}`, "body.ids[1]: "},
+		{"/v1/worker/claim", `{"session":"x"}`, "body.session: expected string to be 32 hexadecimal digits"},
+		{"/v1/tasks", `{"task_type":"a","max_retries":4294967296}`,
+			"body: max_retries: number 4294967296 is not allowed, but a whole number from 0 to 4294967295"},
+		{"/v1/tasks", `{"tasks":[{"task_type":"a","timeout_seconds":99999999999999999999}]}`,
+			"body: tasks.timeout_seconds: number 99999999999999999999 is not allowed, but a whole number from 0 to 18446744073709551615"},
+	} {
+		if detail := n.refused(422, "invalid", "POST", c.path, c.body); !strings.HasPrefix(detail, c.detail) {
+			t.Errorf("%s: %s", c.body, detail)
+		}
+	}
 }

@@ -52,7 +52,7 @@ type Success struct {
 	Session    task.SessionID  `json:"session"`
 	ID         task.ID         `json:"id" format:"uuid"`
 	LeaseID    uint64          `json:"lease_id" minimum:"1"`
-	Result     []byte          `json:"result,omitempty" doc:"Base64, up to 4 MiB; or result_text or result_json"`
+	Result     Base64          `json:"result,omitzero" doc:"Base64, up to 4 MiB; or result_text or result_json"`
 	ResultText *string         `json:"result_text,omitempty"`
 	ResultJSON json.RawMessage `json:"result_json,omitempty"`
 	Submit     []Submission    `json:"submit,omitempty" maxItems:"100" doc:"Tasks that are submitted together with it, or nothing of both takes effect"`
@@ -148,7 +148,7 @@ type ackInput struct{ Body Success }
 func (s *Server) ack(ctx context.Context, in *ackInput) (*plain[Receipt], error) {
 	b := &in.Body
 	o := task.Outcome{ID: b.ID, LeaseID: b.LeaseID, Kind: task.Success}
-	content := Content{b.Result, b.ResultText, b.ResultJSON}
+	content := Content{b.Result.Bytes, b.ResultText, b.ResultJSON}
 	var err error
 	if o.Result, err = content.bytes("result"); err != nil {
 		return nil, err

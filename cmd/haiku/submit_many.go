@@ -36,11 +36,12 @@ func (a *app) submitManyCommand() *cobra.Command {
 		Use:   "submit-many FILE",
 		Short: "Submit one task a line of a file, - for standard input",
 		Long: "Submit one task a line of a file, - for standard input, in order and independent of each other.\n\n" +
-			"A line is a JSON object with task_type and, where wanted, id, queue, payload (text), payload_base64 (bytes),\n" +
-			"priority, delay (such as \"90s\"), scheduled_at, max_retries, max_crashes, timeout_seconds, retention (such as\n" +
-			"\"36h\"), dependencies, on_dependency_failure (cancel, ignore or block), headers ([{\"name\":..,\"value\":..}]),\n" +
-			"unique_key, unique_scope (until_done, pending or ttl), unique_ttl, on_conflict (return_existing, reject, replace\n" +
-			"or debounce), expires_in (a duration), expires_at, name (within the file), and after (names of lines before that have to complete first).\n\n" +
+			"A line is a JSON object with task_type and, where wanted, id, queue, payload or payload_text (text), payload_json\n" +
+			"(kept byte for byte), payload_base64 (bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries,\n" +
+			"max_crashes, timeout_seconds, retention (such as \"36h\"), dependencies, on_dependency_failure (cancel, ignore or\n" +
+			"block), headers ([{\"name\":..,\"value\":..}]), unique_key, unique_scope (until_done, pending or ttl), unique_ttl,\n" +
+			"on_conflict (return_existing, reject, replace or debounce), expires_in (a duration), expires_at, name (within the\n" +
+			"file), and after (names of lines before that have to complete first).\n\n" +
 			"A line that is refused does not stop the others; exit code 1 says that there were some. A queue that is full is\n" +
 			"waited for. With --resume STATE a run that was interrupted goes on where it ended, and no task is submitted twice:\n" +
 			"STATE keeps the place and what the ids are made from. Lines with an id of their own can be sent again anyway.\n" +

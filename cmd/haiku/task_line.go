@@ -2,6 +2,7 @@ package main
 
 import (
 	"bytes"
+	"encoding/base64"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -13,15 +14,18 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// specLine is one task as a line of a file. Its names are those of a task's JSON, except payload, which is text here, and
-// name and after, which are local to the file.
+// specLine is one task as a line of a file. Its names are those of a task's JSON, except payload, which is text here and
+// base64 there (payload_text, payload_json and payload_base64 are the same to both), and name and after, which are local to
+// the file.
 type specLine struct {
 	Name                string                `json:"name"`
 	After               []string              `json:"after"`
 	ID                  task.ID               `json:"id"`
 	Type                string                `json:"task_type"`
 	Queue               string                `json:"queue"`
-	Payload             string                `json:"payload"`
+	Payload             *string               `json:"payload"`
+	PayloadText         *string               `json:"payload_text"`
+	PayloadJSON         json.RawMessage       `json:"payload_json"`
 	PayloadBase64       []byte                `json:"payload_base64"`
 	Priority            *task.Priority        `json:"priority"`
 	Delay               string                `json:"delay"`
@@ -53,16 +57,13 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 		return l, spec, fmt.Errorf("%w: more than one JSON value", task.ErrInvalid)
 	}
 	spec = task.Spec{
-		ID: l.ID, Type: l.Type, Queue: l.Queue, Payload: []byte(l.Payload), Priority: l.Priority, ScheduledAt: l.ScheduledAt,
+		ID: l.ID, Type: l.Type, Queue: l.Queue, Priority: l.Priority, ScheduledAt: l.ScheduledAt,
 		MaxRetries: l.MaxRetries, MaxCrashes: l.MaxCrashes, TimeoutSeconds: l.TimeoutSeconds, Dependencies: l.Dependencies,
 		OnDependencyFailure: l.OnDependencyFailure, Headers: l.Headers,
 		ExpiresAt: l.ExpiresAt, UniqueScope: l.UniqueScope, OnConflict: l.OnConflict,
 	}
-	if l.PayloadBase64 != nil {
-		if l.Payload != "" {
-			return l, spec, fmt.Errorf("%w: payload and payload_base64 exclude each other", task.ErrInvalid)
-		}
-		spec.Payload = l.PayloadBase64
+	if spec.Payload, err = l.payload(); err != nil {
+		return l, spec, err
 	}
 	if l.UniqueKey != nil {
 		if spec.UniqueKey = *l.UniqueKey; spec.UniqueKey == "" {
@@ -89,8 +90,33 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 	return l, spec, nil
 }
 
+// payload is what one of the four fields says.
+func (l *specLine) payload() (out []byte, err error) {
+	given := 0
+	for _, text := range []*string{l.Payload, l.PayloadText} {
+		if text != nil && *text != "" {
+			given++
+			out = []byte(*text)
+		}
+	}
+	for _, bytes := range [][]byte{l.PayloadJSON, l.PayloadBase64} {
+		if bytes != nil {
+			given++
+			out = bytes
+		}
+	}
+	if given > 1 {
+		return nil, fmt.Errorf("%w: payload, payload_text, payload_json and payload_base64 exclude each other", task.ErrInvalid)
+	}
+	return out, nil
+}
+
 // plainly says without names of Go what a value of a line should have been.
 func plainly(err error) error {
+	var corrupt base64.CorruptInputError
+	if errors.As(err, &corrupt) {
+		return fmt.Errorf("payload_base64 is not base64 (%w); payload_text takes text as it is", err)
+	}
 	var wrong *json.UnmarshalTypeError
 	if !errors.As(err, &wrong) || wrong.Field == "" {
 		return err

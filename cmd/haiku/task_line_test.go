@@ -41,6 +41,24 @@ func TestParseSpec(t *testing.T) {
 	}
 }
 
+// TestPayloadForms: the unambiguous names mean the same in a file as over HTTP, and who mistakes one is told the other.
+func TestPayloadForms(t *testing.T) {
+	for line, want := range map[string]string{
+		`{"task_type":"t","payload_text":"aGk="}`:            "aGk=",
+		`{"task_type":"t","payload_json":{"n": 1e400}}`:      `{"n": 1e400}`,
+		`{"task_type":"t","payload_base64":"aGk="}`:          "hi",
+		`{"task_type":"t","payload":"","payload_text":"hi"}`: "hi",
+	} {
+		if spec, err := readLine([]byte(line)); err != nil || string(spec.Payload) != want {
+			t.Errorf("%s: %q, %v; want %q", line, spec.Payload, err, want)
+		}
+	}
+	_, err := readLine([]byte(`{"task_type":"t","payload_base64":"hallo"}`))
+	if err == nil || !strings.Contains(err.Error(), "payload_base64 is not base64") || !strings.Contains(err.Error(), "payload_text") {
+		t.Errorf("no base64: %v", err)
+	}
+}
+
 func TestParseSpecRefuses(t *testing.T) {
 	for name, line := range map[string]string{
 		"not JSON":           `resize`,
@@ -56,6 +74,8 @@ func TestParseSpecRefuses(t *testing.T) {
 		"delay without unit": `{"task_type":"t","delay":"90"}`,
 		"negative delay":     `{"task_type":"t","delay":"-1s"}`,
 		"both payloads":      `{"task_type":"t","payload":"x","payload_base64":"AA=="}`,
+		"text and base64":    `{"task_type":"t","payload_text":"x","payload_base64":"AA=="}`,
+		"text and JSON":      `{"task_type":"t","payload_text":"x","payload_json":{}}`,
 		"no base64":          `{"task_type":"t","payload_base64":"?"}`,
 		"bad id":             `{"task_type":"t","id":"1"}`,
 		"empty key":          `{"task_type":"t","unique_key":""}`,
