@@ -71,4 +71,5 @@ func (r *run) claimed(tasks []*task.Task, err error) {
 	}
 	r.take(tasks, now)
 	poke(r.toClaim)
+	r.checkIdle()
 }

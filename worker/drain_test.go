@@ -142,3 +142,27 @@ func TestDrainOnRequest(t *testing.T) {
 	})
 	b.ends(nil)
 }
+
+// TestDrainAwaitsClaim: tasks that a claim brings while Run begins to end are given back before it ends.
+func TestDrainAwaitsClaim(t *testing.T) {
+	b := start(t, Config{}, func(context.Context, *task.Task) ([]byte, error) { return nil, nil })
+	b.finish()
+	w, err := New(b.c, Config{Name: "w"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	r := newRun(w, context.Background())
+	if r.reserve() == 0 {
+		t.Fatal("no claim may be made")
+	}
+	r.loops.Add(1)
+	go r.report()
+	go func() { b.done <- r.drain() }()
+	<-r.claims.Done() // the drain waits for nothing but the claim
+	v := b.task(nil)
+	r.claimed([]*task.Task{v}, nil)
+	if o := b.reported(); o.ID != v.ID || o.Kind != task.Interrupted {
+		t.Errorf("reported %+v", o)
+	}
+	b.ends(nil)
+}

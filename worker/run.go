@@ -128,9 +128,9 @@ func (r *run) cancelled(ids []task.ID) {
 	}
 }
 
-// checkIdle is called with mu held.
+// checkIdle is called with mu held. A claim under way may still bring leases, which have to be given back.
 func (r *run) checkIdle() {
-	if r.draining && len(r.leases) == 0 && !r.isIdle {
+	if r.draining && len(r.leases) == 0 && !r.claiming && !r.isIdle {
 		r.isIdle = true
 		close(r.idle)
 	}
