@@ -311,3 +311,31 @@ func ExampleWorker_Run() {
 	// 1 true
 	// <nil> finished
 }
+
+// A worker that has to end gives back what it cannot finish: the task runs elsewhere, and neither an attempt nor a retry was
+// used.
+func ExampleConfig() {
+	s := open()
+	w, err := worker.New(s.own, worker.Config{Name: "w2", ShutdownTimeout: -1})
+	if err != nil {
+		log.Fatal(err)
+	}
+	w.HandleAny(func(ctx context.Context, _ *task.Task) ([]byte, error) {
+		<-ctx.Done()
+		return nil, context.Cause(ctx)
+	})
+	ctx, stop := context.WithCancel(context.Background()) // a program's ends with SIGTERM: signal.NotifyContext
+	go func() { s.done <- w.Run(ctx) }()
+	id := s.submit("t", "")
+	s.await(id, task.InProgress)
+	stop()
+	fmt.Println(<-s.done)
+	t := s.await(id, task.Pending)
+	fmt.Println(t.Phase(), t.RetryCount, t.History[0].Outcome)
+	s.own.Close()
+	s.c.Close()
+	_ = s.Broker.Close()
+	// Output:
+	// <nil>
+	// ready 0 interrupted
+}
