@@ -47,6 +47,14 @@ func (c *Config) HTTPExposed() bool {
 	return err == nil && !isLoopback(host)
 }
 
+// ownPort is the port of each scheme that browsers leave out of an origin.
+var ownPort = map[string]string{"http": "80", "https": "443"}
+
+// notInPath: what neither needs an escape in a URL nor is left out of a cookie's path may stand in the base path.
+func notInPath(r rune) bool {
+	return (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && !strings.ContainsRune("-._~/", r)
+}
+
 func (c *Config) checkHTTP() (problems []error) {
 	add := func(format string, args ...any) { problems = append(problems, fmt.Errorf(format, args...)) }
 	if listen := c.HTTPListen(); listen != "" {
@@ -62,13 +70,16 @@ func (c *Config) checkHTTP() (problems []error) {
 			"by --bootstrap-token-file or --token-file, or say --insecure on a network you trust", c.HTTP.Listen)
 	}
 	if base := c.HTTP.BasePath; base != "" && (!strings.HasPrefix(base, "/") || path.Clean(base) != base || base == "/" ||
-		strings.ContainsAny(base, "{}%?#\"'<>&\\ ")) {
-		add("http.base_path: %q is not allowed (allowed: a path such as /haiku, without a slash at its end)", base)
+		strings.ContainsFunc(base, notInPath)) {
+		add("http.base_path: %q is not allowed (allowed: a path such as /haiku of letters, digits, - . _ ~ and /, without a slash "+
+			"at its end)", base)
 	}
 	for _, origin := range c.HTTP.CORSOrigins {
 		u, err := url.Parse(origin)
-		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Host == "" || u.Scheme+"://"+u.Host != origin {
-			add("http.cors_origins: %q is no origin (allowed: https://HOST or https://HOST:PORT)", origin)
+		if err != nil || u.Scheme != "http" && u.Scheme != "https" || u.Hostname() == "" || u.Scheme+"://"+u.Host != origin ||
+			origin != strings.ToLower(origin) || u.Port() == ownPort[u.Scheme] || strings.HasSuffix(u.Host, ":") {
+			add("http.cors_origins: %q is no origin as browsers send it (allowed: https://HOST or https://HOST:PORT in small "+
+				"letters, without the scheme's own port)", origin)
 		}
 	}
 	return problems
