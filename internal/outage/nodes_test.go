@@ -27,6 +27,7 @@ type node struct {
 	address string
 	data    string // directory, relative to the cluster's
 	join    string // address; empty for the one that founds the cluster
+	http    string // address that serves HTTP; empty for none
 }
 
 // nodes are the haikud processes of one cluster.
@@ -87,6 +88,9 @@ func (n *nodes) start(one *node) {
 		args = append(args, "--bootstrap")
 	} else {
 		args = append(args, "--join", one.join)
+	}
+	if one.http != "" {
+		args = append(args, "--http-listen", one.http)
 	}
 	switch {
 	case n.token == "":
