@@ -15,6 +15,7 @@ type lease struct {
 	id        task.ID
 	leaseID   uint64
 	session   task.SessionID
+	worker    string // that claimed it
 	attempt   uint32
 	backoff   task.Backoff
 	duration  time.Duration
@@ -67,8 +68,8 @@ func newLeases(apart time.Duration, recorder *trace.Recorder) *leases {
 // grant arms a running task's lease for its whole duration from now. leaderNow is the leader time at now.
 func (ls *leases) grant(t *task.Task, now, leaderNow time.Time) {
 	l := &lease{
-		id: t.ID, leaseID: t.LeaseID, session: t.Session, attempt: t.Attempt, backoff: t.Backoff,
-		duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now, progress: t.Progress,
+		id: t.ID, leaseID: t.LeaseID, session: t.Session, worker: t.WorkerID, attempt: t.Attempt,
+		backoff: t.Backoff, duration: t.LeaseDuration, expires: now.Add(t.LeaseDuration), noticed: now, progress: t.Progress,
 		traced: ls.trace.Task(t),
 	}
 	if t.TimeoutSeconds > 0 {

@@ -108,8 +108,9 @@ func keep(old, names []string) []string {
 	return slices.Clone(names)
 }
 
-// beats notes a heartbeat and reports whether the session is to end.
-func (ss *sessions) beats(id task.SessionID, at time.Time) bool {
+// beats notes a heartbeat and reports whether the session is to end. One that has not claimed from this leader has the
+// name under which it holds a lease; empty for none.
+func (ss *sessions) beats(id task.SessionID, holds string, at time.Time) bool {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	s := ss.open[id]
@@ -117,16 +118,19 @@ func (ss *sessions) beats(id task.SessionID, at time.Time) bool {
 		return false
 	}
 	s.worker.LastHeartbeat = at.UTC()
+	if len(s.worker.IDs) == 0 && holds != "" {
+		s.worker.IDs = []string{holds}
+	}
 	return s.worker.Draining
 }
 
-// list returns up to limit of the sessions that have claimed, by session id from the one after after on, and whether
+// list returns up to limit of the sessions that work, by session id from the one after after on, and whether
 // there are more.
 func (ss *sessions) list(after task.SessionID, limit int) (workers []member.Worker, more bool) {
 	ss.mu.Lock()
 	defer ss.mu.Unlock()
 	for id, s := range ss.open {
-		if len(s.worker.IDs) > 0 && bytes.Compare(id[:], after[:]) > 0 {
+		if s.works() && bytes.Compare(id[:], after[:]) > 0 {
 			workers = append(workers, s.shown())
 		}
 	}
@@ -135,6 +139,12 @@ func (ss *sessions) list(after task.SessionID, limit int) (workers []member.Work
 		return workers[:limit], true
 	}
 	return workers, false
+}
+
+// works reports whether the session is a worker's: it has claimed, sent a heartbeat or was asked to end. A worker that
+// has all it can run claims nothing from a new leader for long.
+func (s *session) works() bool {
+	return len(s.worker.IDs) > 0 || !s.worker.LastHeartbeat.IsZero() || s.worker.Draining
 }
 
 // shown is the worker with its newest connection, with mu of sessions held. What it points to is never changed.
@@ -149,13 +159,14 @@ func (s *session) shown() member.Worker {
 	return w
 }
 
-// drain has the sessions end that a name means, told by every way there is, and returns them.
+// drain has the sessions end that a name means, told by every way there is, and returns them. One that has just come to
+// a new leader is found by its session.
 func (ss *sessions) drain(name string) []member.Worker {
 	ss.mu.Lock()
 	var workers []member.Worker
 	var pushes []func([]task.ID, bool)
 	for _, s := range ss.open {
-		if len(s.worker.IDs) == 0 || !s.worker.Is(name) {
+		if !s.worker.Is(name) {
 			continue
 		}
 		s.worker.Draining = true

@@ -233,7 +233,7 @@ func (n *Node) Heartbeat(ctx context.Context, hb task.Heartbeat) (task.Heartbeat
 	}
 	reply, unheard := l.leases.renew(hb, came)
 	l.release(unheard)
-	reply.Drain = n.sessions.beats(hb.Session, came)
+	reply.Drain = n.sessions.beats(hb.Session, l.leases.worker(hb.Session), came)
 	return reply, nil
 }
 

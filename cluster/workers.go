@@ -9,7 +9,7 @@ import (
 )
 
 // Workers lists up to limit of the sessions that claim tasks, in the order of their ids from the one after after on, and
-// says whether there are more. A new leader lists those that have claimed since.
+// says whether there are more. A new leader lists those that have claimed or sent a heartbeat since.
 func (n *Node) Workers(_ context.Context, after task.SessionID, limit int) ([]member.Worker, bool, error) {
 	if err := checkCount("workers", limit); err != nil {
 		return nil, false, err
@@ -50,6 +50,16 @@ func (ls *leases) count(workers []member.Worker) []member.Worker {
 		workers[i].Leases = uint32(len(ls.bySession[workers[i].Session]))
 	}
 	return workers
+}
+
+// worker is the name under which a session holds one of its leases; empty for none.
+func (ls *leases) worker(id task.SessionID) string {
+	ls.mu.Lock()
+	defer ls.mu.Unlock()
+	for _, l := range ls.bySession[id] {
+		return l.worker
+	}
+	return ""
 }
 
 // dismiss ends the waiting claims of a session without a task. One whose try is under way ends with it.

@@ -164,3 +164,36 @@ func TestDrainWorker(t *testing.T) {
 		t.Errorf("drained by session: %+v, %v", list, err)
 	}
 }
+
+// TestWorkersOfNewLeader: a worker that has all it can run, and so claims nothing, is known to a new leader by its
+// heartbeats, under the name of its lease; one that has only a connection yet is asked to end by its session.
+func TestWorkersOfNewLeader(t *testing.T) {
+	c := startCluster(t, 1, nil)
+	ctx := t.Context()
+	session, other := task.SessionID{1}, task.SessionID{2}
+	held := c.one(task.Spec{}, session, 30*time.Second)
+	n := c.leader()
+	c.crash(n)
+	c.start(n, nil)
+	c.leader()
+	for _, id := range []task.SessionID{session, other} {
+		defer n.OpenSession(id, member.Origin{}, func([]task.ID, bool) {})()
+	}
+	if list, _, err := n.Workers(ctx, task.SessionID{}, 10); err != nil || len(list) != 0 {
+		t.Fatalf("before any heartbeat: %+v, %v", list, err)
+	}
+	c.beat(held, session)
+	list, _, err := n.Workers(ctx, task.SessionID{}, 10)
+	if err != nil || len(list) != 1 || !list[0].Is("w") || list[0].Leases != 1 || len(list[0].Queues) != 0 {
+		t.Fatalf("listed %+v, %v", list, err)
+	}
+	if list, err = n.DrainWorker(ctx, "w"); err != nil || len(list) != 1 || list[0].Session != session {
+		t.Errorf("drained by name: %+v, %v", list, err)
+	}
+	if list, err = n.DrainWorker(ctx, other.String()); err != nil || len(list) != 1 || !list[0].Draining {
+		t.Errorf("drained by session: %+v, %v", list, err)
+	}
+	if list, _, err = n.Workers(ctx, session, 10); err != nil || len(list) != 1 || list[0].Session != other {
+		t.Errorf("listed after it was asked: %+v, %v", list, err)
+	}
+}

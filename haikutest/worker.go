@@ -22,11 +22,11 @@ func (q *queue) claims(req *task.ClaimRequest) {
 	s.worker.Types = req.Types[:min(len(req.Types), member.MaxWorkerNames)]
 }
 
-// workers lists the sessions that have claimed and that a function selects, in order.
+// workers lists the sessions that a function selects, in order.
 func (q *queue) workers(selects func(*session) bool) []member.Worker {
 	var list []member.Worker
 	for id, s := range q.sessions {
-		if len(s.worker.IDs) == 0 || s.gone(q.now) || !selects(s) {
+		if s.gone(q.now) || !selects(s) {
 			continue
 		}
 		w := s.worker
@@ -44,11 +44,16 @@ func (q *queue) workers(selects func(*session) bool) []member.Worker {
 	return list
 }
 
+// works reports whether the session is a worker's: it has claimed, sent a heartbeat or was asked to end.
+func (s *session) works() bool {
+	return len(s.worker.IDs) > 0 || !s.worker.LastHeartbeat.IsZero() || s.worker.Draining
+}
+
 // Workers is transport.Admin's.
 func (c *cluster) Workers(_ context.Context, after task.SessionID, limit int) ([]member.Worker, bool, error) {
 	c.queue.mu.Lock()
 	defer c.queue.mu.Unlock()
-	list := c.queue.workers(func(s *session) bool { return bytes.Compare(s.worker.Session[:], after[:]) > 0 })
+	list := c.queue.workers(func(s *session) bool { return s.works() && bytes.Compare(s.worker.Session[:], after[:]) > 0 })
 	return list[:min(len(list), limit)], len(list) > limit, nil
 }
 

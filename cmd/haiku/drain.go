@@ -16,6 +16,9 @@ import (
 // drainLook is the pause between two looks at whether workers know that they are to end.
 const drainLook = 100 * time.Millisecond
 
+// drainGrace is how long a worker may take to come to a new leader before it counts as ended.
+const drainGrace = 10 * time.Second
+
 func (a *app) workerDrainCommand() *cobra.Command {
 	return &cobra.Command{
 		Use: "drain WORKER...", Short: "Have workers finish what they run, claim nothing more and end",
@@ -46,9 +49,9 @@ func (a *app) workerDrainCommand() *cobra.Command {
 
 // awaitDrain waits until workers know that they are to end, and asks those again that another leader lists as working.
 func awaitDrain(ctx context.Context, c *client.Client, asked []member.Worker, term uint64) error {
-	waiting := make(map[task.SessionID]time.Time, len(asked)) // to the heartbeat before they were asked
+	waiting := make(map[task.SessionID]*told, len(asked))
 	for i := range asked {
-		waiting[asked[i].Session] = asked[i].LastHeartbeat
+		waiting[asked[i].Session] = &told{before: asked[i].LastHeartbeat}
 	}
 	for len(waiting) > 0 {
 		err := pauseFor(ctx, drainLook)
@@ -62,9 +65,15 @@ func awaitDrain(ctx context.Context, c *client.Client, asked []member.Worker, te
 	return nil
 }
 
+// told is what is known of a worker that was asked to end.
+type told struct {
+	before  time.Time // its heartbeat before it was asked
+	missing time.Time // since when a new leader does not know it; zero if it does
+}
+
 // lookAtDrain takes those from waiting that know. One that is not listed has ended, unless the leader has changed since
-// the term: it lists only those that have claimed from it.
-func lookAtDrain(ctx context.Context, c *client.Client, waiting map[task.SessionID]time.Time, term uint64) error {
+// the term and is still to hear from it.
+func lookAtDrain(ctx context.Context, c *client.Client, waiting map[task.SessionID]*told, term uint64) error {
 	workers, err := c.Workers(ctx)
 	if err != nil {
 		return err
@@ -73,26 +82,41 @@ func lookAtDrain(ctx context.Context, c *client.Client, waiting map[task.Session
 	if err != nil {
 		return err
 	}
-	listed := make(map[task.SessionID]bool, len(workers))
+	listed := make(map[task.SessionID]*member.Worker, len(workers))
 	for i := range workers {
-		w := &workers[i]
-		listed[w.Session] = true
-		before, ok := waiting[w.Session]
+		listed[workers[i].Session] = &workers[i]
+	}
+	for session, of := range waiting {
+		w := listed[session]
 		switch {
-		case !ok:
-		case !w.Draining:
-			if _, err := c.DrainWorker(ctx, w.Session.String()); err != nil && !errors.Is(err, task.ErrNotFound) {
+		case w == nil && status.Term == term, w != nil && w.Draining && w.LastHeartbeat.After(of.before):
+			delete(waiting, session)
+		case w != nil && w.Draining:
+		default:
+			known, err := of.askAgain(ctx, c, session)
+			if err != nil {
 				return err
 			}
-			waiting[w.Session] = w.LastHeartbeat
-		case w.LastHeartbeat.After(before):
-			delete(waiting, w.Session)
-		}
-	}
-	for session := range waiting {
-		if !listed[session] && status.Term == term {
-			delete(waiting, session)
+			if !known && time.Since(of.missing) > drainGrace {
+				delete(waiting, session)
+			}
 		}
 	}
 	return nil
+}
+
+// askAgain asks a worker to end whom this leader has not asked, and reports whether the leader knows it.
+func (t *told) askAgain(ctx context.Context, c *client.Client, session task.SessionID) (known bool, err error) {
+	asked, err := c.DrainWorker(ctx, session.String())
+	switch {
+	case errors.Is(err, task.ErrNotFound):
+		if t.missing.IsZero() {
+			t.missing = time.Now()
+		}
+		return false, nil
+	case err != nil:
+		return false, err
+	}
+	t.before, t.missing = asked[0].LastHeartbeat, time.Time{}
+	return true, nil
 }

@@ -35,12 +35,15 @@ func (a *app) printWorkers(workers []member.Worker) error {
 		row(w, "WORKER", "SESSION", "CLIENT", "NODE", "LEASES", "QUEUES", "TYPES", "CONNECTED", "HEARTBEAT", "STATE")
 		for i := range workers {
 			k := &workers[i]
-			name, node, types, state := "-", "-", "all", "working"
+			name, node, queues, types, state := "-", "-", "-", "-", "working"
 			if n := len(k.IDs); n > 0 {
 				name = shorten(k.IDs[n-1], 40)
 			}
 			if !k.Node.IsZero() {
 				node = k.Node.String()[:8]
+			}
+			if len(k.Queues) > 0 { // it has claimed from this leader
+				queues, types = shorten(strings.Join(k.Queues, ","), 60), "all"
 			}
 			if len(k.Types) > 0 {
 				types = shorten(strings.Join(k.Types, ","), 60)
@@ -48,7 +51,7 @@ func (a *app) printWorkers(workers []member.Worker) error {
 			if k.Draining {
 				state = "draining"
 			}
-			row(w, name, k.Session, shorten(k.ClientName, 30), node, k.Leases, shorten(strings.Join(k.Queues, ","), 60), types,
+			row(w, name, k.Session, shorten(k.ClientName, 30), node, k.Leases, queues, types,
 				ago(k.Connected), ago(k.LastHeartbeat), state)
 		}
 	})

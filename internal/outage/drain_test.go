@@ -52,3 +52,30 @@ func TestDrainThroughFailover(t *testing.T) {
 		}
 	}
 }
+
+// TestDrainOfWorkerThatDied: the worker and the leader die before the worker can have heard that it is to end. The
+// command ends, too: no leader will find that worker.
+func TestDrainOfWorkerThatDied(t *testing.T) {
+	t.Parallel()
+	n := startNodes(t, 3, quick)
+	leader, others := n.leader()
+	between, third := others[0], others[1]
+	w := n.startWorker("w", between)
+	at := dial(t, client.Config{Addrs: []string{third.address}, Stay: true, RetryFor: patience})
+	listed := func(draining bool) func() bool {
+		return func() bool {
+			list, err := at.Workers(t.Context())
+			return err == nil && len(list) == 1 && list[0].Draining == draining
+		}
+	}
+	eventually(t, "the worker claims", listed(false))
+	between.signal(t, syscall.SIGSTOP)
+	drain := start(t, n.dir, nil, haiku, "worker", "drain", "w", "--addr", third.address)
+	eventually(t, "the leader was told", listed(true))
+	w.kill(t)
+	leader.kill(t)
+	between.signal(t, syscall.SIGCONT)
+	if code := drain.exit(t); code != 0 {
+		t.Errorf("drain ended with %d: %s", code, drain.said())
+	}
+}
