@@ -80,6 +80,8 @@ func (q *queue) List(_ context.Context, f task.Filter) (task.Page, error) {
 			return task.Compare(a, b)
 		case f.Order == task.OrderByScheduled && !a.ScheduledAt.Equal(b.ScheduledAt):
 			return a.ScheduledAt.Compare(b.ScheduledAt)
+		case f.Order == task.OrderByNewest:
+			a, b = b, a
 		}
 		return slices.Compare(a.ID[:], b.ID[:])
 	})

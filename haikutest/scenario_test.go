@@ -402,6 +402,7 @@ func lists(p *player) {
 	for _, f := range []task.Filter{
 		{}, {Status: task.Pending}, {Status: task.Failed}, {Order: task.OrderByPriority}, {Order: task.OrderByScheduled},
 		{MinPriority: 2, MaxPriority: &limit}, {Type: "x"}, {Limit: 2}, {Limit: 4, Order: task.OrderByScheduled},
+		{Order: task.OrderByNewest}, {Order: task.OrderByNewest, Limit: 2, Type: "x"}, {Order: task.OrderByNewest, Status: task.Pending},
 	} {
 		f.Queue = p.queue
 		p.see("list by %s, status %d", f.Order, f.Status)

@@ -151,6 +151,7 @@ type scan struct {
 	f    family
 	it   *grocksdb.Iterator
 	opts *grocksdb.ReadOptions
+	back bool // from the last to the first
 }
 
 func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan {
@@ -169,8 +170,31 @@ func (d *database) scan(f family, from, to []byte, at *grocksdb.Snapshot) *scan 
 	return s
 }
 
+// scanBack goes over the keys from one on to another, which is left out, from the last to the first; to may be nil.
+func (d *database) scanBack(f family, from, to []byte, at *grocksdb.Snapshot) *scan {
+	s := &scan{d: d, f: f, opts: d.readOptions(), back: true}
+	s.opts.SetTotalOrderSeek(true)
+	if len(from) > 0 {
+		s.opts.SetIterateLowerBound(from)
+	}
+	if to != nil {
+		s.opts.SetIterateUpperBound(to)
+	}
+	s.opts.SetSnapshot(at)
+	s.it = d.iterator(f, s.opts)
+	s.it.SeekToLast()
+	return s
+}
+
 func (s *scan) valid() bool { return s.it.Valid() }
-func (s *scan) next()       { s.it.Next() }
+
+func (s *scan) next() {
+	if s.back {
+		s.it.Prev()
+	} else {
+		s.it.Next()
+	}
+}
 
 // key and value are C memory and good until the next move.
 func (s *scan) key() []byte   { return s.it.Key().Data() }

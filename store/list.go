@@ -14,10 +14,12 @@ import (
 //	order id:         | 1 | id 16 |
 //	order priority:   | 2 | place 40 |, as in index_priority
 //	order scheduled:  | 3 | time 8 | id 16 |, as in index_scheduled_time
+//	order newest:     | 4 | id 16 |
 const cursorVersion = 1 // of order 0
 
 // cursorSizes has the length of each order's cursor.
-var cursorSizes = [...]int{task.OrderByID: 1 + 16, task.OrderByPriority: 1 + len(place{}), task.OrderByScheduled: 1 + 8 + 16}
+var cursorSizes = [...]int{task.OrderByID: 1 + 16, task.OrderByPriority: 1 + len(place{}), task.OrderByScheduled: 1 + 8 + 16,
+	task.OrderByNewest: 1 + 16}
 
 // maxExamined bounds the tasks that one page looks at, so that it takes well below 100 ms. A page may be short, even empty,
 // and still have a next one.
@@ -72,7 +74,7 @@ func (d *database) walk(f *task.Filter, after []byte) (*frozen, walk, error) {
 		return at, w, nil
 	}
 	at := d.freeze()
-	return at, newLister(at, f.Type, statusesOf(f.Status), task.ID(after)), nil
+	return at, newLister(at, f.Type, statusesOf(f.Status), task.ID(after), f.Order == task.OrderByNewest), nil
 }
 
 func (at *frozen) fillPage(page *task.Page, f *task.Filter, w walk) error {

@@ -7,11 +7,12 @@ import (
 	"github.com/haiku-queue/haiku/task"
 )
 
-// lister merges its scans into the order of ids. It reads the status families or, with a type, index_task_type,
+// lister merges its scans into the order of ids, or into that order back from the newest. It reads the status families or, with a type, index_task_type,
 // whichever has fewer tasks to look at.
 type lister struct {
 	at    *frozen
 	scans []idScan
+	back  bool
 	last  task.ID // that next returned
 }
 
@@ -35,20 +36,20 @@ func statusesOf(s task.Status) []task.Status {
 }
 
 // newLister lists the tasks of a type, any if it is empty, and of so many statuses, any if there are none. With a type
-// and several statuses others may be among them.
-func newLister(at *frozen, typ string, statuses []task.Status, after task.ID) *lister {
-	l := &lister{at: at}
+// and several statuses others may be among them. It begins after a task in its order, or at its beginning after none.
+func newLister(at *frozen, typ string, statuses []task.Status, after task.ID, back bool) *lister {
+	l := &lister{at: at, back: back}
 	if groups, wanted := at.d.typeGroups(typ, statuses); groups != nil {
 		for _, group := range groups {
-			from := appendTypeKey(nil, typ, group, after)
-			prefix := from[:len(from)-len(after)]
-			l.add(famType, from, prefixEnd(prefix), after, idScan{status: max(wanted, group), prefix: len(prefix)})
+			prefix := appendTypeKey(nil, typ, group, task.ID{})
+			prefix = prefix[:len(prefix)-len(after)]
+			l.add(famType, prefix, after, idScan{status: max(wanted, group), prefix: len(prefix)})
 		}
 		return l
 	}
 	for _, status := range task.Statuses {
 		if len(statuses) == 0 || slices.Contains(statuses, status) {
-			l.add(statusFamily(status), append([]byte(nil), after[:]...), nil, after, idScan{status: status, records: true})
+			l.add(statusFamily(status), nil, after, idScan{status: status, records: true})
 		}
 	}
 	return l
@@ -89,11 +90,19 @@ func (d *database) typeGroups(typ string, statuses []task.Status) (groups []task
 	return []task.Status{anyStatus}, wanted
 }
 
-func (l *lister) add(f family, from, to []byte, after task.ID, s idScan) {
-	if after != (task.ID{}) {
-		from = append(from, 0)
+// add begins a scan of the keys of one prefix and an id.
+func (l *lister) add(f family, prefix []byte, after task.ID, s idScan) {
+	place := append(slices.Clone(prefix), after[:]...)
+	switch {
+	case l.back && after == (task.ID{}):
+		s.scan = l.at.d.scanBack(f, prefix, prefixEnd(prefix), l.at.at)
+	case l.back:
+		s.scan = l.at.d.scanBack(f, prefix, place, l.at.at)
+	case after == (task.ID{}):
+		s.scan = l.at.d.scan(f, place, prefixEnd(prefix), l.at.at)
+	default:
+		s.scan = l.at.d.scan(f, append(place, 0), prefixEnd(prefix), l.at.at)
 	}
-	s.scan = l.at.d.scan(f, from, to, l.at.at)
 	s.settle()
 	l.scans = append(l.scans, s)
 }
@@ -114,7 +123,7 @@ func (l *lister) more() (bool, error) {
 	return first != nil, err
 }
 
-// first returns the scan that stands at the smallest id; nil if all have ended.
+// first returns the scan whose id comes first; nil if all have ended.
 func (l *lister) first() (first *idScan, err error) {
 	for i := range l.scans {
 		s := &l.scans[i]
@@ -122,14 +131,14 @@ func (l *lister) first() (first *idScan, err error) {
 			if err := s.err(); err != nil {
 				return nil, err
 			}
-		} else if first == nil || compareIDs(s.id, first.id) < 0 {
+		} else if first == nil || compareIDs(s.id, first.id) < 0 != l.back {
 			first = s
 		}
 	}
 	return first, nil
 }
 
-// next returns the task with the smallest id that was not returned yet; nil if its status is not the one that is wanted.
+// next returns the first task that was not returned yet; nil if its status is not the one that is wanted.
 func (l *lister) next() (t *task.Task, ended bool, err error) {
 	first, err := l.first()
 	if first == nil {
@@ -155,7 +164,13 @@ func (l *lister) next() (t *task.Task, ended bool, err error) {
 	return t, false, nil
 }
 
-func (l *lister) cursor() []byte { return appendCursor(task.OrderByID, l.last[:]...) }
+func (l *lister) cursor() []byte {
+	order := task.OrderByID
+	if l.back {
+		order = task.OrderByNewest
+	}
+	return appendCursor(order, l.last[:]...)
+}
 
 func (l *lister) close() {
 	for i := range l.scans {

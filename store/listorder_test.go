@@ -16,7 +16,7 @@ func wantList(f *task.Filter, tasks []*task.Task) []task.ID {
 	var found []*task.Task
 	for _, x := range tasks {
 		kind, _ := scheduleOf(x)
-		inOrder := [...]bool{task.OrderByID: true, task.OrderByPriority: x.Claimable(), task.OrderByScheduled: kind == DueKind || kind == RetryKind}
+		inOrder := [...]bool{task.OrderByID: true, task.OrderByNewest: true, task.OrderByPriority: x.Claimable(), task.OrderByScheduled: kind == DueKind || kind == RetryKind}
 		if inOrder[f.Order] && selects(f, x) {
 			found = append(found, x)
 		}
@@ -27,6 +27,8 @@ func wantList(f *task.Filter, tasks []*task.Task) []task.ID {
 			return task.Compare(a, b)
 		case f.Order == task.OrderByScheduled && !a.ScheduledAt.Equal(b.ScheduledAt):
 			return a.ScheduledAt.Compare(b.ScheduledAt)
+		case f.Order == task.OrderByNewest:
+			a, b = b, a
 		}
 		return compareIDs(a.ID, b.ID)
 	})
@@ -82,7 +84,7 @@ func TestListOrders(t *testing.T) {
 		{ScheduledFrom: base, ScheduledTo: base.Add(time.Microsecond)},
 		{ScheduledFrom: base.Add(time.Second), ScheduledTo: base.Add(4 * time.Second), MinPriority: 2},
 	} {
-		for f.Order = task.OrderByID; f.Order <= task.OrderByScheduled; f.Order++ {
+		for f.Order = task.OrderByID; f.Order <= task.OrderByNewest; f.Order++ {
 			for _, f.Limit = range []int{0, 1, 7} {
 				if f.Order == task.OrderByPriority && f.Status == task.Failed {
 					continue
@@ -102,7 +104,7 @@ func TestListOrders(t *testing.T) {
 // TestOrderedListWhileTasksMove claims, ends and submits tasks and changes priorities and times between two pages. Each
 // task that stayed where it was is listed once, in order.
 func TestOrderedListWhileTasksMove(t *testing.T) {
-	for _, order := range []task.Order{task.OrderByPriority, task.OrderByScheduled} {
+	for _, order := range []task.Order{task.OrderByPriority, task.OrderByScheduled, task.OrderByNewest} {
 		s, tasks := waiting(t, 300)
 		var stay []*task.Task
 		for i, x := range tasks {

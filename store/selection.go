@@ -21,7 +21,7 @@ func (s *Store) Select(sel *task.Selection, after task.ID, limit int) (c Candida
 	defer d.users.Done()
 	at := d.freeze()
 	defer at.release()
-	l := newLister(at, sel.Type, sel.Statuses, after)
+	l := newLister(at, sel.Type, sel.Statuses, after, false)
 	defer l.close()
 	for len(c.IDs) < limit && c.Examined < maxExamined {
 		t, ended, err := l.next()

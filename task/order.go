@@ -8,14 +8,15 @@ import (
 // Order is the order of a list. The numbers are on the wire: they are never reused.
 type Order uint8
 
-// The orders. Only OrderByID has a place for every task; the others list what an index keeps in that order.
+// The orders. Only OrderByID and OrderByNewest have a place for every task; the others list what an index keeps in that order.
 const (
 	OrderByID        Order = 0 // every task, oldest first
 	OrderByPriority  Order = 1 // ready tasks, as claims take them: higher priority first, then earlier scheduled, then submitted first
 	OrderByScheduled Order = 2 // scheduled tasks and those that wait for a retry, earliest first
+	OrderByNewest    Order = 3 // every task, newest first: OrderByID backwards
 )
 
-var orderNames = [...]string{OrderByID: "id", OrderByPriority: "priority", OrderByScheduled: "scheduled"}
+var orderNames = [...]string{OrderByID: "id", OrderByPriority: "priority", OrderByScheduled: "scheduled", OrderByNewest: "newest"}
 
 // Valid reports whether o is one of the orders.
 func (o Order) Valid() bool { return int(o) < len(orderNames) }
@@ -44,10 +45,10 @@ func (o Order) covers(s Status) error {
 		return fmt.Errorf("%w: order %d is none of 0 to %d", ErrInvalid, uint8(o), len(orderNames)-1)
 	case o == OrderByPriority && s != 0 && s != Pending:
 		return fmt.Errorf("%w: order priority lists ready tasks, so status may be pending or left out, not %s; "+
-			"order id takes every status", ErrInvalid, s)
+			"orders id and newest take every status", ErrInvalid, s)
 	case o == OrderByScheduled && s != 0 && s != Pending && s != Failed:
 		return fmt.Errorf("%w: order scheduled lists scheduled tasks and retries, so status may be pending, failed or left out, "+
-			"not %s; order id takes every status", ErrInvalid, s)
+			"not %s; orders id and newest take every status", ErrInvalid, s)
 	}
 	return nil
 }

@@ -44,7 +44,7 @@ type listInput struct {
 	UpdatedBefore time.Time `query:"updated_before" doc:"Only tasks that have not changed since"`
 	Error         string    `query:"error" maxLength:"1024" doc:"Only tasks whose error contains this text"`
 	Filter        string    `query:"filter" maxLength:"4096" doc:"The same as text, in place of the parameters above: queue:mail type:send status:failed priority:200.. error:refused older-than:36h scheduled:A..B"`
-	Order         string    `query:"order" enum:"id,priority,scheduled" default:"id" doc:"id: all tasks, oldest first; priority: ready tasks, as claims take them; scheduled: scheduled tasks and retries, earliest first"`
+	Order         string    `query:"order" enum:"id,newest,priority,scheduled" default:"id" doc:"id: all tasks, oldest first; newest: all tasks, newest first; priority: ready tasks, as claims take them; scheduled: scheduled tasks and retries, earliest first"`
 	Limit         int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor        string    `query:"cursor" maxLength:"2048" doc:"next of the page before"`
 	Payload       bool      `query:"payload" doc:"With payloads and results"`

@@ -2,6 +2,7 @@ package web
 
 import (
 	"encoding/json"
+	"slices"
 	"strings"
 	"testing"
 )
@@ -68,4 +69,30 @@ func TestPlaceOfAWrongValue(t *testing.T) {
 			t.Errorf("%s: %s", c.body, detail)
 		}
 	}
+}
+
+// TestNewestFirst: pages of the newest tasks, which what comes in between does not disturb.
+func TestNewestFirst(t *testing.T) {
+	n := startNode(t, nil)
+	var ids []string
+	submit := func() { ids = append(ids, n.ok("POST", "/v1/tasks", `{"task_type":"a"}`)["id"].(string)) }
+	for range 5 {
+		submit()
+	}
+	var got []string
+	for next := ""; ; submit() {
+		page := n.ok("GET", "/v1/tasks?order=newest&limit=2&type=a&status=pending&cursor="+next, "")
+		for i := range page["tasks"].([]any) {
+			got = append(got, pick(t, page, "tasks", i, "id").(string))
+		}
+		var more bool
+		if next, more = page["next"].(string); !more {
+			break
+		}
+	}
+	slices.Reverse(got)
+	if !slices.Equal(got, ids[:5]) {
+		t.Errorf("newest first: %v backwards; submitted were %v", got, ids)
+	}
+	n.refused(422, "invalid", "GET", "/v1/tasks?order=age", "")
 }

@@ -25,21 +25,24 @@ type listing struct {
 
 func (a *app) listCommand() *cobra.Command {
 	l := &listing{}
-	cmd := &cobra.Command{Use: "list", Short: "List tasks: by id, which is oldest first, by priority or by time", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List tasks: oldest or newest first, by priority or by time", Args: cobra.NoArgs}
 	l.bind(a, cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&l.from, "scheduled-from", "", "only with this scheduled time or a later one, such as 2030-01-02T15:04:05Z")
 	flags.StringVar(&l.to, "scheduled-to", "", "only with a scheduled time before this one")
-	flags.StringVar(&l.order, "order", "id", "id: all tasks; priority: ready tasks, most urgent first; "+
-		"scheduled: scheduled tasks and retries, earliest first")
 	return cmd
 }
 
 // bind makes cmd list what its flags say.
 func (l *listing) bind(a *app, cmd *cobra.Command) {
-	l.order = task.OrderByID.String()
 	l.selector.bind(cmd, l.status == 0)
 	flags := cmd.Flags()
+	orders := "id: all tasks, oldest first; newest: all tasks, newest first; priority: ready tasks, most urgent first; " +
+		"scheduled: scheduled tasks and retries, earliest first"
+	if l.status != 0 {
+		orders = "id: oldest first; newest: newest first"
+	}
+	flags.StringVar(&l.order, "order", task.OrderByID.String(), orders)
 	flags.IntVar(&l.limit, "limit", task.DefaultListLimit, "most tasks to list; 0 for all")
 	flags.BoolVar(&l.payload, "payload", false, "fetch payloads and results too")
 	flags.BoolVar(&l.stale, "stale", false, "answer from the node's own state, however old")

@@ -2471,7 +2471,7 @@ type ListRequest struct {
 	Cursor          []byte                 `protobuf:"bytes,7,opt,name=cursor,proto3" json:"cursor,omitempty"`
 	WithPayload     bool                   `protobuf:"varint,8,opt,name=with_payload,json=withPayload,proto3" json:"with_payload,omitempty"`
 	Stale           bool                   `protobuf:"varint,9,opt,name=stale,proto3" json:"stale,omitempty"`
-	Order           uint32                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"` // 0 id, 1 priority, 2 scheduled
+	Order           uint32                 `protobuf:"varint,10,opt,name=order,proto3" json:"order,omitempty"` // 0 id, 1 priority, 2 scheduled, 3 newest
 	ScheduledFromUs int64                  `protobuf:"varint,11,opt,name=scheduled_from_us,json=scheduledFromUs,proto3" json:"scheduled_from_us,omitempty"`
 	ScheduledToUs   int64                  `protobuf:"varint,12,opt,name=scheduled_to_us,json=scheduledToUs,proto3" json:"scheduled_to_us,omitempty"`
 	UpdatedBeforeUs int64                  `protobuf:"varint,13,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
