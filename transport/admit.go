@@ -49,7 +49,7 @@ func (c *conn) admit(f wire.Frame) {
 		return
 	}
 	c.requests.Add(1)
-	go c.serve(f)
+	c.s.runners.serve(request{c, f})
 }
 
 // enroll notes the request as being in work. The error says why it may not be.

@@ -10,7 +10,7 @@ import (
 	"github.com/haiku-queue/haiku/wire"
 )
 
-// serve answers one admitted request, here or through the leader, in a goroutine of its own.
+// serve answers one admitted request, here or through the leader, in a goroutine that serves nothing else meanwhile.
 func (c *conn) serve(f wire.Frame) {
 	defer c.requests.Done()
 	defer c.onPanic(f.Type.String(), func() { c.fail(errClosed) })

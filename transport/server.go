@@ -27,6 +27,7 @@ type Server struct {
 	fullAt   atomic.Int64 // when the log was last told that one of them is full, in seconds
 	unknown  atomic.Int64 // connections whose first byte has not come
 	pending  connSet
+	runners  *runners
 	wg       sync.WaitGroup
 
 	// Set before served is closed, constant afterwards.
@@ -61,6 +62,7 @@ func Listen(cfg Config) (*Server, error) {
 		total: budget{limit: cfg.Limits.TotalBytes}, replies: budget{limit: cfg.Limits.TotalBytes}, served: make(chan struct{}), conns: make(map[*conn]struct{}),
 		drained: make(chan struct{}), closing: make(chan struct{}),
 	}
+	s.runners = newRunners(s.closing)
 	s.wg.Add(1)
 	go s.accept()
 	return s, nil
@@ -188,6 +190,7 @@ func (s *Server) Close() error {
 	s.Drain()
 	if !first {
 		s.wg.Wait()
+		s.runners.done.Wait()
 		return nil
 	}
 	close(s.closing)
@@ -195,5 +198,6 @@ func (s *Server) Close() error {
 	s.raft.Close()
 	s.pending.close()
 	s.wg.Wait()
+	s.runners.done.Wait()
 	return err
 }
