@@ -101,7 +101,7 @@ func selects(f *task.Filter, t *task.Task) bool {
 	switch {
 	case !f.HasQueue(t.Queue), f.Type != "" && t.Type != f.Type, f.Status != 0 && t.Status != f.Status,
 		t.Priority < f.MinPriority, f.MaxPriority != nil && t.Priority > *f.MaxPriority,
-		!f.UpdatedBefore.IsZero() && !t.UpdatedAt.Before(f.UpdatedBefore), !strings.Contains(t.Error, f.ErrorContains),
+		f.DependsOn != task.ID{} && !slices.Contains(t.Dependencies, f.DependsOn), !f.UpdatedBefore.IsZero() && !t.UpdatedAt.Before(f.UpdatedBefore), !strings.Contains(t.Error, f.ErrorContains),
 		t.ScheduledAt.Before(f.ScheduledFrom), !f.ScheduledTo.IsZero() && !t.ScheduledAt.Before(f.ScheduledTo):
 		return false
 	case f.Order == task.OrderByPriority:

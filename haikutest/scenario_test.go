@@ -398,10 +398,15 @@ func lists(p *player) {
 	p.submit("soon", client.Delay(time.Hour))
 	blocked := p.submit("blocked", client.DependsOn(p.submit("parent", client.Priority(255))))
 	p.report(p.claim(), task.Failure, nil)
+	parent := p.submit("first", client.Priority(1))
+	for range 3 {
+		p.submit("child", client.DependsOn(parent))
+	}
 	limit := task.Priority(200)
 	for _, f := range []task.Filter{
 		{}, {Status: task.Pending}, {Status: task.Failed}, {Order: task.OrderByPriority}, {Order: task.OrderByScheduled},
 		{MinPriority: 2, MaxPriority: &limit}, {Type: "x"}, {Limit: 2}, {Limit: 4, Order: task.OrderByScheduled},
+		{DependsOn: parent}, {DependsOn: parent, Limit: 2, Order: task.OrderByNewest}, {DependsOn: blocked}, {DependsOn: parent, Type: "x"},
 		{Order: task.OrderByNewest}, {Order: task.OrderByNewest, Limit: 2, Type: "x"}, {Order: task.OrderByNewest, Status: task.Pending},
 	} {
 		f.Queue = p.queue

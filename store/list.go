@@ -74,7 +74,11 @@ func (d *database) walk(f *task.Filter, after []byte) (*frozen, walk, error) {
 		return at, w, nil
 	}
 	at := d.freeze()
-	return at, newLister(at, f.Type, statusesOf(f.Status), task.ID(after), f.Order == task.OrderByNewest), nil
+	back := f.Order == task.OrderByNewest
+	if f.DependsOn != (task.ID{}) {
+		return at, newChildLister(at, f.DependsOn, task.ID(after), back), nil
+	}
+	return at, newLister(at, f.Type, statusesOf(f.Status), task.ID(after), back), nil
 }
 
 func (at *frozen) fillPage(page *task.Page, f *task.Filter, w walk) error {

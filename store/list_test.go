@@ -158,3 +158,46 @@ func TestListRefuses(t *testing.T) {
 		}
 	}
 }
+
+// TestListChildren: the tasks that depend on one are listed in both directions, whether it is still there or not, also with
+// other filters, and those that are gone are not.
+func TestListChildren(t *testing.T) {
+	s := openTest(t)
+	parent, other := testID(900), testID(901)
+	var want []task.ID
+	for i := 1; i <= 20; i++ {
+		x := newTask(i, func(s *task.Spec) {
+			s.Dependencies = [][]task.ID{nil, {parent}, {other}, {other, parent}}[i%4]
+			s.Type = fmt.Sprint("t", i%2)
+		})
+		x.Status = task.Statuses[i%6]
+		submit(t, s, x)
+		if i%2 == 1 {
+			want = append(want, x.ID)
+		}
+	}
+	b := s.Begin()
+	if _, err := b.Task(want[2]); err != nil {
+		t.Fatal(err)
+	}
+	b.Delete(want[2], true)
+	commit(t, s, b)
+	want = slices.Delete(want, 2, 3)
+	for _, limit := range []int{0, 1, 3} {
+		f := task.Filter{DependsOn: parent, Limit: limit}
+		if got := listAll(t, s, f, nil); !slices.Equal(got, want) {
+			t.Errorf("by %d: %v, want %v", limit, got, want)
+		}
+		f.Order = task.OrderByNewest
+		got := listAll(t, s, f, nil)
+		if slices.Reverse(got); !slices.Equal(got, want) {
+			t.Errorf("newest first by %d: %v backwards, want %v", limit, got, want)
+		}
+		if f.Type = "t0"; len(listAll(t, s, f, nil)) != 0 {
+			t.Error("a filter by type does not count")
+		}
+	}
+	if got := listAll(t, s, task.Filter{DependsOn: testID(1)}, nil); len(got) != 0 {
+		t.Errorf("a task without children has %v", got)
+	}
+}

@@ -55,6 +55,13 @@ func newLister(at *frozen, typ string, statuses []task.Status, after task.ID, ba
 	return l
 }
 
+// newChildLister lists the tasks that depend on one, whether that one is still there or not.
+func newChildLister(at *frozen, parent, after task.ID, back bool) *lister {
+	l := &lister{at: at, back: back}
+	l.add(famDependents, parent[:], after, idScan{prefix: len(parent)})
+	return l
+}
+
 // typeGroups returns the groups of index_task_type to go over, and the status of all tasks that are wanted of them, 0 for
 // any; none if the status families are the better way: they have fewer tasks of other types than the index has of other
 // statuses.
@@ -154,7 +161,7 @@ func (l *lister) next() (t *task.Task, ended bool, err error) {
 		t, err = l.at.d.current(l.at.opts, l.last)
 	}
 	if t == nil && err == nil && (first.status == 0 || rareStatus(first.status)) {
-		err = fmt.Errorf("%w: task %s is in %s but has no record", errCorrupt, l.last, famType)
+		err = fmt.Errorf("%w: task %s is in %s but has no record", errCorrupt, l.last, first.f)
 	}
 	if err != nil {
 		return nil, false, err

@@ -103,6 +103,7 @@ type Filter struct {
 	UpdatedBefore time.Time     // has not changed since
 	Idle          time.Duration // the same as a time before the request, by the leader's clock
 	ErrorContains string        // in the text of Task.Error
+	DependsOn     ID            // among Task.Dependencies, if it is not zero; with OrderByID and OrderByNewest
 	Order         Order
 	Limit         int    // 1 to MaxItems; DefaultListLimit if 0
 	Cursor        []byte // Page.Next of the page before, which had the same Order

@@ -69,6 +69,8 @@ func (f *Filter) Validate() error {
 	case !f.ScheduledTo.IsZero() && !f.ScheduledFrom.Before(f.ScheduledTo):
 		return fmt.Errorf("%w: scheduled_from %s is not before scheduled_to %s", ErrInvalid,
 			f.ScheduledFrom.Format(time.RFC3339Nano), f.ScheduledTo.Format(time.RFC3339Nano))
+	case f.DependsOn != ID{} && f.Order != OrderByID && f.Order != OrderByNewest:
+		return fmt.Errorf("%w: depends_on goes with the orders id and newest, not with %s", ErrInvalid, f.Order)
 	case len(f.Cursor) > MaxCursor:
 		return fmt.Errorf("%w: cursor has %d bytes, at most %d are allowed", ErrTooLarge, len(f.Cursor), MaxCursor)
 	}

@@ -138,6 +138,7 @@ func TestFilterValidate(t *testing.T) {
 		"type not a name":   {Filter{Type: "\xff"}, ErrInvalid},
 		"priorities of one": {Filter{MinPriority: 5, MaxPriority: &low}, nil},
 		"unknown order":     {Filter{Order: 4}, ErrInvalid},
+		"parent and time":   {Filter{DependsOn: ID{1}, Order: OrderByScheduled}, ErrInvalid},
 		"ready ones":        {Filter{Order: OrderByPriority, Status: Pending, ScheduledFrom: now}, nil},
 		"running by order":  {Filter{Order: OrderByPriority, Status: InProgress}, ErrInvalid},
 		"retries by time":   {Filter{Order: OrderByScheduled, Status: Failed, ScheduledTo: now}, nil},

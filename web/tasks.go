@@ -43,6 +43,7 @@ type listInput struct {
 	ScheduledTo   time.Time `query:"scheduled_to" doc:"Only with a scheduled time before this one"`
 	UpdatedBefore time.Time `query:"updated_before" doc:"Only tasks that have not changed since"`
 	Error         string    `query:"error" maxLength:"1024" doc:"Only tasks whose error contains this text"`
+	DependsOn     task.ID   `query:"depends_on" format:"uuid" doc:"Only tasks that depend on this one; with orders id and newest"`
 	Filter        string    `query:"filter" maxLength:"4096" doc:"The same as text, in place of the parameters above: queue:mail type:send status:failed priority:200.. error:refused older-than:36h scheduled:A..B"`
 	Order         string    `query:"order" enum:"id,newest,priority,scheduled" default:"id" doc:"id: all tasks, oldest first; newest: all tasks, newest first; priority: ready tasks, as claims take them; scheduled: scheduled tasks and retries, earliest first"`
 	Limit         int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
@@ -88,6 +89,7 @@ func (in *listInput) filter() (f task.Filter, err error) {
 
 // page reads what says which page, in which order.
 func (in *listInput) page(f *task.Filter) (err error) {
+	f.DependsOn = in.DependsOn
 	if f.Order, err = task.ParseOrder(in.Order); err != nil {
 		return err
 	}

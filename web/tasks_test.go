@@ -96,3 +96,19 @@ func TestNewestFirst(t *testing.T) {
 	}
 	n.refused(422, "invalid", "GET", "/v1/tasks?order=age", "")
 }
+
+func TestChildren(t *testing.T) {
+	n := startNode(t, nil)
+	r := n.ok("POST", "/v1/tasks", `{"tasks":[{"name":"p","task_type":"p"},{"task_type":"a","after":["p"]},{"task_type":"b","after":["p"]},{"task_type":"x"}]}`)
+	parent := pick(t, r, "receipts", 0, "id").(string)
+	page := n.ok("GET", "/v1/tasks?depends_on="+parent+"&limit=1", "")
+	if len(page["tasks"].([]any)) != 1 || pick(t, page, "tasks", 0, "task_type") != "a" || page["next"] == nil {
+		t.Errorf("%v", page)
+	}
+	page = n.ok("GET", "/v1/tasks?depends_on="+parent+"&order=newest&filter=queue:default", "")
+	if len(page["tasks"].([]any)) != 2 || pick(t, page, "tasks", 0, "task_type") != "b" {
+		t.Errorf("%v", page)
+	}
+	n.refused(422, "invalid", "GET", "/v1/tasks?depends_on=x", "")
+	n.refused(422, "invalid", "GET", "/v1/tasks?order=priority&depends_on="+parent, "")
+}

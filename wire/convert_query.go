@@ -32,6 +32,9 @@ func FilterToPB(f *task.Filter) *wirepb.ListRequest {
 		ScheduledFromUs: micros(f.ScheduledFrom), ScheduledToUs: micros(f.ScheduledTo),
 		UpdatedBeforeUs: micros(f.UpdatedBefore), IdleUs: f.Idle.Microseconds(), ErrorContains: f.ErrorContains,
 	}
+	if f.DependsOn != (task.ID{}) {
+		p.DependsOn = f.DependsOn[:]
+	}
 	if f.MaxPriority != nil {
 		v := uint32(*f.MaxPriority)
 		p.MaxPriority = &v
@@ -64,6 +67,9 @@ func FilterFromPB(p *wirepb.ListRequest) (task.Filter, error) {
 		return f, fmt.Errorf("%w: limit %d is not within 0 and %d", task.ErrInvalid, p.GetLimit(), task.MaxItems)
 	}
 	f.Limit = int(p.GetLimit())
+	if f.DependsOn, err = optionalID16[task.ID]("depends_on", p.GetDependsOn()); err != nil {
+		return f, err
+	}
 	return f, orderFromPB(p, &f)
 }
 

@@ -109,6 +109,7 @@ func TestRefused(t *testing.T) {
 		{"min_priority", &wirepb.ListRequest{MinPriority: 256}},
 		{"max_priority", &wirepb.ListRequest{MaxPriority: u32(256)}},
 		{"limit", &wirepb.ListRequest{Limit: math.MaxUint32}},
+		{"depends_on", &wirepb.ListRequest{DependsOn: make([]byte, 15)}},
 		{"order", &wirepb.ListRequest{Order: 256}},
 		{"scheduled_from_us", &wirepb.ListRequest{ScheduledFromUs: -1}},
 		{"scheduled_to_us", &wirepb.ListRequest{ScheduledToUs: maxTime + 1}},

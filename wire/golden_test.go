@@ -188,6 +188,7 @@ func readGoldens() map[string][]golden {
 					WithPayload: true, Stale: true})},
 			{"one task, and more to come", false, Ack, 12, PageToPB(&task.Page{Tasks: []*task.Task{goldenTask()},
 				Next: []byte("next"), AppliedIndex: 1000})},
+			{"what depends on a task, newest first", true, ListTasks, 12, FilterToPB(&task.Filter{DependsOn: task.ID{1, 2, 3}, Order: task.OrderByNewest})},
 			{"what is scheduled within a minute, earliest first", true, ListTasks, 12, FilterToPB(&task.Filter{
 				Order: task.OrderByScheduled, ScheduledFrom: goldenAt, ScheduledTo: goldenAt.Add(time.Minute)})},
 			{"what failed of a timeout and has not changed since", true, ListTasks, 12, FilterToPB(&task.Filter{

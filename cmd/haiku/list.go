@@ -19,6 +19,7 @@ type listing struct {
 	selector
 	status          task.Status // of all that are listed; 0 for a flag
 	order, from, to string
+	parent          string
 	limit           int
 	payload, stale  bool
 }
@@ -30,6 +31,7 @@ func (a *app) listCommand() *cobra.Command {
 	flags := cmd.Flags()
 	flags.StringVar(&l.from, "scheduled-from", "", "only with this scheduled time or a later one, such as 2030-01-02T15:04:05Z")
 	flags.StringVar(&l.to, "scheduled-to", "", "only with a scheduled time before this one")
+	flags.StringVar(&l.parent, "depends-on", "", "only tasks that depend on this one, with its `ID`")
 	return cmd
 }
 
@@ -71,6 +73,11 @@ func (l *listing) filter() (task.Filter, error) {
 	}
 	if f.Order, err = task.ParseOrder(l.order); err != nil {
 		return f, err
+	}
+	if l.parent != "" {
+		if f.DependsOn, err = task.ParseID(l.parent); err != nil {
+			return f, err
+		}
 	}
 	if l.from != "" || l.to != "" {
 		if l.text != "" {

@@ -2476,7 +2476,8 @@ type ListRequest struct {
 	ScheduledToUs   int64                  `protobuf:"varint,12,opt,name=scheduled_to_us,json=scheduledToUs,proto3" json:"scheduled_to_us,omitempty"`
 	UpdatedBeforeUs int64                  `protobuf:"varint,13,opt,name=updated_before_us,json=updatedBeforeUs,proto3" json:"updated_before_us,omitempty"`
 	ErrorContains   string                 `protobuf:"bytes,14,opt,name=error_contains,json=errorContains,proto3" json:"error_contains,omitempty"`
-	IdleUs          int64                  `protobuf:"varint,15,opt,name=idle_us,json=idleUs,proto3" json:"idle_us,omitempty"` // instead of updated_before_us: so long before the leader got the request
+	IdleUs          int64                  `protobuf:"varint,15,opt,name=idle_us,json=idleUs,proto3" json:"idle_us,omitempty"`         // instead of updated_before_us: so long before the leader got the request
+	DependsOn       []byte                 `protobuf:"bytes,16,opt,name=depends_on,json=dependsOn,proto3" json:"depends_on,omitempty"` // with order 0 and 3
 	unknownFields   protoimpl.UnknownFields
 	sizeCache       protoimpl.SizeCache
 }
@@ -2614,6 +2615,13 @@ func (x *ListRequest) GetIdleUs() int64 {
 		return x.IdleUs
 	}
 	return 0
+}
+
+func (x *ListRequest) GetDependsOn() []byte {
+	if x != nil {
+		return x.DependsOn
+	}
+	return nil
 }
 
 type ListReply struct {
@@ -6671,7 +6679,7 @@ const file_wire_proto_rawDesc = "" +
 	"\rDeleteRequest\x12\x10\n" +
 	"\x03ids\x18\x01 \x03(\fR\x03ids\"A\n" +
 	"\vDeleteReply\x122\n" +
-	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\xe8\x03\n" +
+	"\breceipts\x18\x01 \x03(\v2\x16.haiku.wire.v1.ReceiptR\breceipts\"\x87\x04\n" +
 	"\vListRequest\x12\x14\n" +
 	"\x05queue\x18\x01 \x01(\tR\x05queue\x12\x12\n" +
 	"\x04type\x18\x02 \x01(\tR\x04type\x12\x16\n" +
@@ -6688,7 +6696,9 @@ const file_wire_proto_rawDesc = "" +
 	"\x0fscheduled_to_us\x18\f \x01(\x03R\rscheduledToUs\x12*\n" +
 	"\x11updated_before_us\x18\r \x01(\x03R\x0fupdatedBeforeUs\x12%\n" +
 	"\x0eerror_contains\x18\x0e \x01(\tR\rerrorContains\x12\x17\n" +
-	"\aidle_us\x18\x0f \x01(\x03R\x06idleUsB\x0f\n" +
+	"\aidle_us\x18\x0f \x01(\x03R\x06idleUs\x12\x1d\n" +
+	"\n" +
+	"depends_on\x18\x10 \x01(\fR\tdependsOnB\x0f\n" +
 	"\r_max_priority\"o\n" +
 	"\tListReply\x12)\n" +
 	"\x05tasks\x18\x01 \x03(\v2\x13.haiku.wire.v1.TaskR\x05tasks\x12\x12\n" +

@@ -2292,6 +2292,15 @@ func (m *ListRequest) MarshalToSizedBufferVT(dAtA []byte) (int, error) {
 		i -= len(m.unknownFields)
 		copy(dAtA[i:], m.unknownFields)
 	}
+	if len(m.DependsOn) > 0 {
+		i -= len(m.DependsOn)
+		copy(dAtA[i:], m.DependsOn)
+		i = protohelpers.EncodeVarint(dAtA, i, uint64(len(m.DependsOn)))
+		i--
+		dAtA[i] = 0x1
+		i--
+		dAtA[i] = 0x82
+	}
 	if m.IdleUs != 0 {
 		i = protohelpers.EncodeVarint(dAtA, i, uint64(m.IdleUs))
 		i--
@@ -6828,6 +6837,10 @@ func (m *ListRequest) SizeVT() (n int) {
 	}
 	if m.IdleUs != 0 {
 		n += 1 + protohelpers.SizeOfVarint(uint64(m.IdleUs))
+	}
+	l = len(m.DependsOn)
+	if l > 0 {
+		n += 2 + l + protohelpers.SizeOfVarint(uint64(l))
 	}
 	n += len(m.unknownFields)
 	return n
@@ -14389,6 +14402,40 @@ func (m *ListRequest) UnmarshalVT(dAtA []byte) error {
 					break
 				}
 			}
+		case 16:
+			if wireType != 2 {
+				return fmt.Errorf("proto: wrong wireType = %d for field DependsOn", wireType)
+			}
+			var byteLen int
+			for shift := uint(0); ; shift += 7 {
+				if shift >= 64 {
+					return protohelpers.ErrIntOverflow
+				}
+				if iNdEx >= l {
+					return io.ErrUnexpectedEOF
+				}
+				b := dAtA[iNdEx]
+				iNdEx++
+				byteLen |= int(b&0x7F) << shift
+				if b < 0x80 {
+					break
+				}
+			}
+			if byteLen < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			postIndex := iNdEx + byteLen
+			if postIndex < 0 {
+				return protohelpers.ErrInvalidLength
+			}
+			if postIndex > l {
+				return io.ErrUnexpectedEOF
+			}
+			m.DependsOn = append(m.DependsOn[:0], dAtA[iNdEx:postIndex]...)
+			if m.DependsOn == nil {
+				m.DependsOn = []byte{}
+			}
+			iNdEx = postIndex
 		default:
 			iNdEx = preIndex
 			skippy, err := protohelpers.Skip(dAtA[iNdEx:])
