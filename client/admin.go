@@ -74,14 +74,14 @@ func (c *Client) Transfer(ctx context.Context, to member.ID) (leader string, err
 	return reply.LeaderAddress, err
 }
 
-// Adopt has the first node of Config.Addrs that answers, alone and without tasks, join the cluster at the addresses.
-func (c *Client) Adopt(ctx context.Context, addresses []string) error {
-	for _, a := range addresses {
-		if err := checkAddress(a); err != nil {
+// Adopt has the first node of Config.Addrs that answers, alone and without tasks, join another cluster.
+func (c *Client) Adopt(ctx context.Context, a member.Adoption) error {
+	for _, address := range a.Addresses {
+		if err := checkAddress(address); err != nil {
 			return err
 		}
 	}
-	return c.atNode(ctx, wire.Adopt, &wirepb.AdoptRequest{Addresses: addresses}, new(wirepb.AdoptReply))
+	return c.atNode(ctx, wire.Adopt, wire.AdoptionToPB(&a), new(wirepb.AdoptReply))
 }
 
 // SetDispatch stops or resumes the handing out of tasks to all workers of the cluster.

@@ -140,7 +140,7 @@ func TestNodeRequests(t *testing.T) {
 	follower.Handle(wire.Leave, func(*fakenode.Request) (wire.Message, error) { return &wirepb.LeaveReply{}, nil })
 	follower.Handle(wire.Adopt, func(r *fakenode.Request) (wire.Message, error) {
 		var m wirepb.AdoptRequest
-		if r.Read(&m); len(m.Addresses) != 1 || m.Addresses[0] != "h:1" {
+		if r.Read(&m); len(m.Addresses) != 1 || m.Addresses[0] != "h:1" || m.Token != "t" {
 			t.Errorf("adopt %v", &m)
 		}
 		return nil, task.ErrConflict
@@ -152,8 +152,8 @@ func TestNodeRequests(t *testing.T) {
 		t.Errorf("got %+v", got)
 	}
 	mustBe(t, c.Leave(within(t)), nil)
-	mustBe(t, c.Adopt(within(t), []string{"h:1"}), task.ErrConflict)
-	mustBe(t, c.Adopt(within(t), []string{"h"}), task.ErrInvalid)
+	mustBe(t, c.Adopt(within(t), member.Adoption{Addresses: []string{"h:1"}, Token: "t"}), task.ErrConflict)
+	mustBe(t, c.Adopt(within(t), member.Adoption{Addresses: []string{"h"}}), task.ErrInvalid)
 	_, err = c.StatusOf(within(t), dead.Addr())
 	mustBe(t, err, task.ErrNoLeader)
 	_, err = c.StatusOf(within(t), follower.Addr())

@@ -9,6 +9,7 @@ import (
 	"testing"
 	"time"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/task"
 )
 
@@ -190,7 +191,7 @@ func TestMembership(t *testing.T) {
 		t.Errorf("removed twice: %v", err)
 	}
 	c.crash(gone)
-	if err := c.leader().Adopt(t.Context(), []string{"127.0.0.1:1"}); !errors.Is(err, task.ErrConflict) {
+	if err := c.leader().Adopt(t.Context(), member.Adoption{Addresses: []string{"127.0.0.1:1"}}); !errors.Is(err, task.ErrConflict) {
 		t.Errorf("a member of two adopts another cluster: %v", err)
 	}
 	leader := c.leader()

@@ -46,8 +46,8 @@ type Config struct {
 	FirstToken string
 	// AskRemove asks the leader at an address to remove a member; for Leave on a follower.
 	AskRemove func(ctx context.Context, leader string, id member.ID) error
-	// OnAdopt is told that the operator wants this node, a solo one without tasks, to join the cluster at the addresses.
-	OnAdopt func(addresses []string)
+	// OnAdopt is told that the operator wants this node, a solo one without tasks, to join another cluster.
+	OnAdopt func(member.Adoption)
 }
 
 // Default returns a Config with the timing and bounds that clusters run with.

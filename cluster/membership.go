@@ -193,12 +193,12 @@ func (n *Node) Transfer(ctx context.Context, to member.ID) (string, error) {
 }
 
 // Adopt has this node give up its own cluster to join another.
-func (n *Node) Adopt(_ context.Context, addresses []string) error {
-	if err := n.CheckAdopt(addresses); err != nil {
+func (n *Node) Adopt(_ context.Context, a member.Adoption) error {
+	if err := n.CheckAdopt(a.Addresses); err != nil {
 		return err
 	}
-	n.log.Info("node gives up its own cluster", "join", addresses)
-	n.cfg.OnAdopt(addresses)
+	n.log.Info("node gives up its own cluster", "join", a.Addresses)
+	n.cfg.OnAdopt(a)
 	return nil
 }
 

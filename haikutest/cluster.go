@@ -55,7 +55,7 @@ func (*cluster) Join(context.Context, member.Join) (member.ID, bool, error) {
 func (*cluster) Remove(context.Context, member.ID) error             { return errNone }
 func (*cluster) Leave(context.Context) error                         { return errNone }
 func (*cluster) Transfer(context.Context, member.ID) (string, error) { return "", errNone }
-func (*cluster) Adopt(context.Context, []string) error               { return errNone }
+func (*cluster) Adopt(context.Context, member.Adoption) error        { return errNone }
 
 func (*cluster) SaveSnapshot(context.Context, uint64) (io.ReadCloser, int64, error) {
 	return nil, 0, errNone

@@ -91,3 +91,9 @@ type Join struct {
 	ClusterID    ID     // zero if it belongs to none yet
 	DiskFull     bool   // it does not join, but says as a member that its disk is nearly full
 }
+
+// Adoption is the wish that a node gives up its own cluster for another.
+type Adoption struct {
+	Addresses []string // HOST:PORT of nodes of the other cluster
+	Token     string   // of an admin of it; empty if it has no tokens, or the node's settings name one
+}

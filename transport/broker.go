@@ -57,7 +57,7 @@ type Admin interface {
 	Remove(ctx context.Context, id member.ID) error
 	Leave(ctx context.Context) error
 	Transfer(ctx context.Context, to member.ID) (leader string, err error)
-	Adopt(ctx context.Context, addresses []string) error
+	Adopt(ctx context.Context, a member.Adoption) error
 	// SaveSnapshot opens a snapshot of this node's state once it has applied Raft's log up to an index, and says how many
 	// bytes it has. A read may take long at its end; it fails when ctx ends.
 	SaveSnapshot(ctx context.Context, minIndex uint64) (r io.ReadCloser, size int64, err error)

@@ -100,11 +100,11 @@ func (c *conn) adopt(f wire.Frame) (wire.Message, error) {
 	if err := wire.Decode(f, &m); err != nil {
 		return nil, err
 	}
-	addresses, err := wire.AddressesFromPB(&m)
+	a, err := wire.AdoptionFromPB(&m)
 	if err != nil {
 		return nil, err
 	}
-	return new(wirepb.AdoptReply), c.s.admin.Adopt(c.ctx, addresses)
+	return new(wirepb.AdoptReply), c.s.admin.Adopt(c.ctx, a)
 }
 
 func (c *conn) retention(f wire.Frame) (wire.Message, error) {

@@ -236,8 +236,8 @@ func (a *fakeAdmin) Leave(context.Context) error {
 func (a *fakeAdmin) Transfer(_ context.Context, to member.ID) (string, error) {
 	return "to-" + to.String(), nil
 }
-func (a *fakeAdmin) Adopt(_ context.Context, addresses []string) error {
-	return fmt.Errorf("%w: %s", task.ErrConflict, addresses[0])
+func (a *fakeAdmin) Adopt(_ context.Context, ad member.Adoption) error {
+	return fmt.Errorf("%w: %s", task.ErrConflict, ad.Addresses[0])
 }
 
 func (a *fakeAdmin) SetQueue(_ context.Context, c task.QueueChange) error { return c.Validate() }

@@ -51,7 +51,9 @@ func (s *Server) registerAdmin(a *api) {
 		})
 	register(a, op{http.MethodPost, "/v1/cluster/join", "join-cluster", tag, "Have this node, alone and without tasks, join another cluster"},
 		func(ctx context.Context, in *joinInput) (*struct{}, error) {
-			return s.command(ctx, func(ctx context.Context, c *client.Client) error { return c.Adopt(ctx, in.Body.Addresses) })
+			return s.command(ctx, func(ctx context.Context, c *client.Client) error {
+				return c.Adopt(ctx, member.Adoption{Addresses: in.Body.Addresses, Token: in.Body.Token})
+			})
 		})
 	dispatch := func(paused bool) func(context.Context, *struct{}) (*struct{}, error) {
 		return func(ctx context.Context, _ *struct{}) (*struct{}, error) {
@@ -70,7 +72,8 @@ func (s *Server) registerAdmin(a *api) {
 
 type joinInput struct {
 	Body struct {
-		Addresses []string `json:"addresses" minItems:"1" maxItems:"100" doc:"HOST:PORT of nodes of that cluster"`
+		Addresses []string `json:"addresses" minItems:"1" maxItems:"64" doc:"HOST:PORT of nodes of that cluster"`
+		Token     string   `json:"token,omitempty" doc:"Of an admin of that cluster, if it has tokens; the node does not keep it"`
 	}
 }
 

@@ -142,18 +142,26 @@ func JoinFromPB(p *wirepb.JoinRequest) (j member.Join, err error) {
 	return j, err
 }
 
-// AddressesFromPB reads the addresses of an AdoptRequest. The error wraps task.ErrInvalid.
-func AddressesFromPB(p *wirepb.AdoptRequest) ([]string, error) {
+// AdoptionToPB is the request's form on the wire.
+func AdoptionToPB(a *member.Adoption) *wirepb.AdoptRequest {
+	return &wirepb.AdoptRequest{Addresses: a.Addresses, Token: a.Token}
+}
+
+// AdoptionFromPB reads an AdoptRequest. The error wraps task.ErrInvalid or task.ErrTooLarge.
+func AdoptionFromPB(p *wirepb.AdoptRequest) (a member.Adoption, err error) {
 	if len(p.GetAddresses()) == 0 {
-		return nil, fmt.Errorf("%w: addresses is empty", task.ErrInvalid)
+		return a, fmt.Errorf("%w: addresses is empty", task.ErrInvalid)
 	}
-	for _, a := range p.Addresses {
-		if a == "" {
-			return nil, fmt.Errorf("%w: an address is empty", task.ErrInvalid)
+	for _, one := range p.Addresses {
+		if one == "" {
+			return a, fmt.Errorf("%w: an address is empty", task.ErrInvalid)
 		}
-		if err := checkAddress("address", a); err != nil {
-			return nil, err
+		if err := checkAddress("address", one); err != nil {
+			return a, err
 		}
 	}
-	return p.Addresses, nil
+	if len(p.Token) > task.MaxToken {
+		return a, fmt.Errorf("%w: token of %d bytes, at most %d are allowed", task.ErrTooLarge, len(p.Token), task.MaxToken)
+	}
+	return member.Adoption{Addresses: p.Addresses, Token: p.Token}, nil
 }

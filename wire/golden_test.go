@@ -263,8 +263,11 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 				StateHash: strings.Repeat("5a", 32), Done: 3000, Total: 3000, Finished: true, Found: task.Verification{
 					Records: 900, Checked: 2101, Removed: 1, Corrected: 1, Problems: []string{"a", "b"}, Elapsed: time.Second}})},
 		},
-		"Adopt": {{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420", "10.0.0.2:7420"}}}, {"",
-			false, Ack, 20, &wirepb.AdoptReply{}}},
+		"Adopt": {
+			{"", true, Adopt, 20, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420", "10.0.0.2:7420"}}},
+			{"", false, Ack, 20, &wirepb.AdoptReply{}},
+			{"a cluster with tokens", true, Adopt, 21, &wirepb.AdoptRequest{Addresses: []string{"10.0.0.1:7420"}, Token: "haiku_a_b"}},
+		},
 		"SaveSnapshot": {
 			{"begin a snapshot that holds what was applied up to entry 1000", true, SaveSnapshot, 21,
 				&wirepb.SaveSnapshotRequest{MinIndex: 1000}},

@@ -198,8 +198,8 @@ func throughMember(m Message) (Message, error) {
 		}
 		return ExaminationToPB(&e)
 	case *wirepb.AdoptRequest:
-		addresses, err := AddressesFromPB(m)
-		return &wirepb.AdoptRequest{Addresses: addresses}, err
+		a, err := AdoptionFromPB(m)
+		return AdoptionToPB(&a), err
 	case *wirepb.SetScheduleRequest:
 		c, err := ScheduleChangeFromPB(m)
 		_ = c.Validate()

@@ -4,8 +4,6 @@ import (
 	"context"
 	"fmt"
 	"io"
-	"strings"
-	"time"
 
 	"github.com/spf13/cobra"
 
@@ -88,50 +86,6 @@ func (a *app) membersCommand() *cobra.Command {
 				})
 			})
 		},
-	}
-}
-
-func (a *app) joinCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "join ADDR[,ADDR...]", Short: "Make the node at --addr, alone and without tasks, join the cluster at ADDR",
-		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error {
-			a.retryFor = noRetry // the node says at once when it cannot reach the others
-			return a.do(cmd, 2*requestTimeout, func(ctx context.Context, c *client.Client) error {
-				before, err := c.Status(ctx)
-				if err != nil {
-					return err
-				}
-				if err := c.Adopt(ctx, strings.Split(args[0], ",")); err != nil {
-					return err
-				}
-				a.say("The node gives up its own cluster and joins the one at %s.", args[0])
-				return a.awaitVoter(ctx, c, before.ClusterID)
-			})
-		},
-	}
-}
-
-// awaitVoter waits until the node at --addr is a voter of another cluster than the one it was in.
-func (a *app) awaitVoter(ctx context.Context, c *client.Client, old member.ID) error {
-	const pause = 200 * time.Millisecond
-	tick := time.NewTicker(pause)
-	defer tick.Stop()
-	for {
-		// The node restarts meanwhile, so errors say nothing until the time is up.
-		status, err := c.Status(ctx)
-		if err == nil && status.ClusterID != old {
-			for _, m := range status.Members {
-				if m.ID == status.NodeID && m.Voter {
-					return a.print(status, func(w io.Writer) { writeStatus(w, &status) })
-				}
-			}
-		}
-		select {
-		case <-tick.C:
-		case <-ctx.Done():
-			return fmt.Errorf("wait for the node to become a voter: %w", ctx.Err())
-		}
 	}
 }
 

@@ -111,14 +111,19 @@ func (a *app) do(cmd *cobra.Command, limit time.Duration, f call) error {
 	if err != nil {
 		return err
 	}
-	c, err := client.New(client.Config{
-		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true, Token: token,
-	})
+	c, err := a.connect(token)
 	if err != nil {
 		return err
 	}
 	defer c.Close()
 	return f(ctx, c)
+}
+
+// connect makes a client that stays at one of the nodes of --addr.
+func (a *app) connect(token string) (*client.Client, error) {
+	return client.New(client.Config{
+		Addrs: a.addresses, Name: "haiku " + buildinfo.Version(), RetryFor: a.retryFor, Stay: true, Token: token,
+	})
 }
 
 // say writes a line for people.

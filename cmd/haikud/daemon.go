@@ -29,9 +29,9 @@ const historyName = "history"
 const handoverTimeout = 5 * time.Second
 
 // adoption ends a life: the operator wants this node to join another cluster.
-type adoption struct{ addresses []string }
+type adoption struct{ member.Adoption }
 
-func (a *adoption) Error() string { return "joins the cluster at " + strings.Join(a.addresses, ", ") }
+func (a *adoption) Error() string { return "joins the cluster at " + strings.Join(a.Addresses, ", ") }
 
 // daemon is one life of the node, from the directory to the port.
 type daemon struct {
@@ -42,20 +42,20 @@ type daemon struct {
 	web        *web.Server    // nil if it serves no HTTP
 	client     *client.Client // to other nodes, before this one knows that it is a member
 	node       *cluster.Node
-	meter      *metrics.Metrics   // of the process
-	record     *metrics.Recording // of the node; nil until it is open
-	spans      *otlp.Exporter     // nil unless traces are configured
-	adopt      chan []string      // what the operator wants this node to join
-	token      string             // of the cluster to join, if it was given
-	firstToken string             // of the first admin, if it was given
-	removed    chan error         // that others removed this node
-	failed     bool               // the storage did: nothing can be closed in an orderly way
+	meter      *metrics.Metrics     // of the process
+	record     *metrics.Recording   // of the node; nil until it is open
+	spans      *otlp.Exporter       // nil unless traces are configured
+	adopt      chan member.Adoption // what the operator wants this node to join
+	token      string               // of the cluster to join, if it was given
+	firstToken string               // of the first admin, if it was given
+	removed    chan error           // that others removed this node
+	failed     bool                 // the storage did: nothing can be closed in an orderly way
 }
 
 // live runs the node until ctx ends (nil), it has left its cluster (nil), its storage fails, it has to be opened again
 // (cluster.ErrRestart), it finds that it was removed (errRemoved), or it is to join another cluster (*adoption).
 func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *profiles, meter *metrics.Metrics) (err error) {
-	d := &daemon{cfg: cfg, log: log, meter: meter, adopt: make(chan []string, 1), removed: make(chan error, 1)}
+	d := &daemon{cfg: cfg, log: log, meter: meter, adopt: make(chan member.Adoption, 1), removed: make(chan error, 1)}
 	defer func() {
 		err = errors.Join(err, d.close())
 		written.count(d.node)
@@ -85,8 +85,8 @@ func live(ctx context.Context, cfg config.Config, log *slog.Logger, written *pro
 		return fmt.Errorf("storage failed: %w", err)
 	case err := <-d.removed:
 		return err
-	case addresses := <-d.adopt:
-		return &adoption{addresses: addresses}
+	case wish := <-d.adopt:
+		return &adoption{wish}
 	}
 }
 

@@ -1,12 +1,14 @@
 package main
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
 	"strings"
 	"time"
 
+	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/cluster"
 	"github.com/haiku-queue/haiku/fsm"
 	"github.com/haiku-queue/haiku/member"
@@ -193,26 +195,45 @@ type admin struct {
 	daemon *daemon
 }
 
-// Adopt refuses to give up a cluster for one that does not answer.
-func (a *admin) Adopt(ctx context.Context, addresses []string) error {
-	if err := a.CheckAdopt(addresses); err != nil {
+// Adopt refuses to give up a cluster for one that does not answer, or does not take this node in.
+func (a *admin) Adopt(ctx context.Context, wish member.Adoption) error {
+	if err := a.CheckAdopt(wish.Addresses); err != nil {
 		return err
 	}
 	looking, cancel := context.WithTimeout(ctx, joinTimeout)
 	defer cancel()
 	var problems []error
-	for _, address := range addresses {
-		status, err := a.daemon.client.StatusOf(looking, address)
+	for _, address := range wish.Addresses {
+		id, err := a.daemon.mayJoin(looking, address, wish.Token)
 		switch {
+		case errors.Is(err, task.ErrUnauthenticated), errors.Is(err, task.ErrPermissionDenied):
+			return fmt.Errorf("%w: the cluster at %s takes a node in for an admin of it only; send the token of one along "+
+				"(haiku cluster join --join-token-file): %s", task.ErrPermissionDenied, address, oneLine(err))
 		case err != nil:
 			problems = append(problems, fmt.Errorf("%s: %w", address, err))
-		case status.ClusterID == a.ClusterID():
+		case id == a.ClusterID():
 			return fmt.Errorf("%w: this node belongs to the cluster at %s already", task.ErrConflict, address)
 		default:
-			return a.Node.Adopt(ctx, addresses)
+			return a.Node.Adopt(ctx, wish)
 		}
 	}
 	return fmt.Errorf("%w: no node at the join addresses answers: %s", task.ErrNoLeader, oneLine(errors.Join(problems...)))
+}
+
+// mayJoin returns the cluster of the node at an address if the holder of a token, that of the settings if it is empty, may
+// have a node join it: who may list tokens may.
+func (d *daemon) mayJoin(ctx context.Context, address, token string) (id member.ID, err error) {
+	c, err := client.New(client.Config{Addrs: []string{address}, Name: "haikud " + d.name(), Token: cmp.Or(token, d.token, d.firstToken)})
+	if err != nil {
+		return id, err
+	}
+	defer c.Close()
+	status, err := c.StatusOf(ctx, address)
+	if err != nil {
+		return id, err
+	}
+	_, err = c.Tokens(ctx, true)
+	return status.ClusterID, err
 }
 
 // oneLine is the error's text without line breaks.
@@ -224,9 +245,9 @@ func oneLine(err error) string {
 }
 
 // onAdopt takes the operator's wish; a second one before the first is carried out is the same wish.
-func (d *daemon) onAdopt(addresses []string) {
+func (d *daemon) onAdopt(wish member.Adoption) {
 	select {
-	case d.adopt <- addresses:
+	case d.adopt <- wish:
 	default:
 	}
 }

@@ -130,6 +130,9 @@ func serve(ctx context.Context, cfg config.Config, written *profiles) error {
 			return err
 		}
 		log.Info("the data of the cluster that was given up is kept", "directory", aside)
-		cfg.Bootstrap, cfg.Join = false, adopted.addresses
+		cfg.Bootstrap, cfg.Join = false, adopted.Addresses
+		if adopted.Token != "" {
+			cfg.Token, cfg.TokenFile = adopted.Token, ""
+		}
 	}
 }

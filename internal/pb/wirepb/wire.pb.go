@@ -4008,6 +4008,7 @@ func (x *TransferReply) GetLeaderAddress() string {
 type AdoptRequest struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
 	Addresses     []string               `protobuf:"bytes,1,rep,name=addresses,proto3" json:"addresses,omitempty"`
+	Token         string                 `protobuf:"bytes,2,opt,name=token,proto3" json:"token,omitempty"` // of that cluster
 	unknownFields protoimpl.UnknownFields
 	sizeCache     protoimpl.SizeCache
 }
@@ -4047,6 +4048,13 @@ func (x *AdoptRequest) GetAddresses() []string {
 		return x.Addresses
 	}
 	return nil
+}
+
+func (x *AdoptRequest) GetToken() string {
+	if x != nil {
+		return x.Token
+	}
+	return ""
 }
 
 type AdoptReply struct {
@@ -6805,9 +6813,10 @@ const file_wire_proto_rawDesc = "" +
 	"\x0fTransferRequest\x12\x17\n" +
 	"\anode_id\x18\x01 \x01(\fR\x06nodeId\"6\n" +
 	"\rTransferReply\x12%\n" +
-	"\x0eleader_address\x18\x01 \x01(\tR\rleaderAddress\",\n" +
+	"\x0eleader_address\x18\x01 \x01(\tR\rleaderAddress\"B\n" +
 	"\fAdoptRequest\x12\x1c\n" +
-	"\taddresses\x18\x01 \x03(\tR\taddresses\"\f\n" +
+	"\taddresses\x18\x01 \x03(\tR\taddresses\x12\x14\n" +
+	"\x05token\x18\x02 \x01(\tR\x05token\"\f\n" +
 	"\n" +
 	"AdoptReply\"J\n" +
 	"\x13SaveSnapshotRequest\x12\x16\n" +
