@@ -102,6 +102,10 @@ func (o *Outcome) Validate() error {
 		return fmt.Errorf("%w: error has %d bytes, at most %d are allowed", ErrTooLarge, len(o.Error), MaxError)
 	case !utf8.ValidString(o.Error):
 		return fmt.Errorf("%w: error is not UTF-8", ErrInvalid)
+	case o.Error != "" && o.Kind == Success:
+		return fmt.Errorf("%w: a success carries no error", ErrInvalid)
+	case o.RetryAfter != 0 && o.Kind != Failure && o.Kind != Snooze:
+		return fmt.Errorf("%w: only a failure and a snooze carry retry_after", ErrInvalid)
 	case len(o.Submit) > 0 && o.Kind != Success:
 		return fmt.Errorf("%w: only a success can submit tasks", ErrInvalid)
 	case len(o.Submit) > MaxFollowUps:
