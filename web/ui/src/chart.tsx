@@ -40,7 +40,7 @@ export function Chart({ title, times, series, format }: {
       {
         width: Math.max(element.clientWidth, 200),
         height,
-        padding: [8, 16, 0, 0],
+        padding: [8, 24, 0, 0], // the last time stands in its middle at the edge
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false }, sync: { key: "overview" } },
         hooks: { setCursor: [(u) => readOut(u, element, series, format)] },

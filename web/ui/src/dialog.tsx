@@ -69,7 +69,7 @@ export interface Question {
   /** How many it would be, for actions on many. The button waits for it. */
   preview?: () => Promise<ComponentChildren>;
   /** A text that goes with the action, such as a reason. */
-  input?: { label: string; placeholder?: string; max?: number };
+  input?: { label: string; placeholder?: string; max?: number; optional?: boolean };
   /** What there is to choose from: values and labels. */
   choice?: [string, string][];
   run: (input: string) => Promise<unknown>;
@@ -99,9 +99,10 @@ function Asking({ q }: { q: Question }) {
     );
   }, []);
   // A button cannot have the focus while it waits for the count.
+  const inputFirst = !!q.input && !q.input.optional;
   const button = useRef<HTMLButtonElement>(null);
   useLayoutEffect(() => {
-    if (state === "ready" && q.preview && !q.input) button.current?.focus();
+    if (state === "ready" && q.preview && !inputFirst) button.current?.focus();
   }, [state]);
   const run = async () => {
     if (state !== "ready") return;
@@ -138,7 +139,7 @@ function Asking({ q }: { q: Question }) {
             placeholder={q.input.placeholder}
             maxLength={q.input.max}
             onInput={(e) => setInput(e.currentTarget.value)}
-            autofocus
+            autofocus={inputFirst}
           />
         </label>
       )}
@@ -156,7 +157,7 @@ function Asking({ q }: { q: Question }) {
         <button type="button" onClick={closeDialog}>
           Back
         </button>
-        <button ref={button} type="submit" class={q.danger ? "danger solid" : "primary"} disabled={state !== "ready"} autofocus={!q.input}>
+        <button ref={button} type="submit" class={q.danger ? "danger solid" : "primary"} disabled={state !== "ready"} autofocus={!inputFirst}>
           {state === "running" ? "Working…" : q.button}
         </button>
       </div>

@@ -1,6 +1,8 @@
-// The tasks that a task depends on, and those that they depend on, as a graph from left to right.
+// The tasks that a task depends on, and those that they depend on, and the tasks that depend on it, as a graph from left to
+// right.
 import { useEffect, useState } from "preact/hooks";
 import { get, part } from "./api";
+import { count } from "./format";
 import type { Task } from "./model";
 import { statusWord } from "./parts";
 import { href } from "./route";
@@ -8,6 +10,7 @@ import { plain } from "./text";
 
 const maxNodes = 36;
 const maxDepth = 4;
+const maxChildren = 12;
 const width = 178;
 const height = 40;
 const gapX = 56;
@@ -16,7 +19,7 @@ const gapY = 12;
 interface Node {
   id: string;
   task: Task | null; // null: not there any more, or not loaded
-  depth: number; // 0 for the task itself, 1 for what it depends on
+  depth: number; // 0 for the task itself, 1 for what it depends on, -1 for what depends on it
   parents: string[];
 }
 
@@ -48,7 +51,8 @@ const colour: Record<string, string> = {
   ready: "c-wait", scheduled: "c-wait", blocked: "c-wait", pending: "c-wait", in_progress: "c-run", completed: "c-ok", failed: "c-warn", dead_letter: "c-bad",
 };
 
-export function Graph({ task }: { task: Task }) {
+/** children are the first that depend on the task, more says that there are others. */
+export function Graph({ task, children, more }: { task: Task; children: Task[]; more: boolean }) {
   const [g, setG] = useState<Loaded | null>(null);
   useEffect(() => {
     let mine = true;
@@ -58,9 +62,10 @@ export function Graph({ task }: { task: Task }) {
     };
   }, [task.id, task.updated_at, task.waiting_for]);
   if (!g) return <p class="loading">Loading the graph…</p>;
-  const nodes = [...g.nodes.values()];
+  const drawn = children.filter((t) => !g.nodes.has(t.id)).slice(0, maxChildren);
+  const nodes = [...g.nodes.values(), ...drawn.map((t): Node => ({ id: t.id, task: t, depth: -1, parents: t.dependencies }))];
   const depth = Math.max(...nodes.map((n) => n.depth));
-  const columns = Array.from({ length: depth + 1 }, (_, d) => nodes.filter((n) => n.depth === depth - d));
+  const columns = Array.from({ length: depth + (drawn.length > 0 ? 2 : 1) }, (_, d) => nodes.filter((n) => n.depth === depth - d));
   const tallest = Math.max(...columns.map((c) => c.length));
   const place = new Map<string, [number, number]>();
   columns.forEach((column, x) => {
@@ -102,7 +107,13 @@ export function Graph({ task }: { task: Task }) {
           );
         })}
       </svg>
-      {g.left > 0 && <p class="hint">{g.left} more are not drawn.</p>}
+      {g.left > 0 && <p class="hint">It depends on {count(g.left)} more, which are not drawn.</p>}
+      {children.length > drawn.length && (
+        <p class="hint">
+          And {more ? "at least " : ""}
+          {count(children.length - drawn.length)} more depend on it: <code>haiku task list --depends-on {task.id}</code>
+        </p>
+      )}
     </div>
   );
 }

@@ -143,6 +143,27 @@ test("change all that a filter selects", async () => {
   await until("all are cancelled", async () => (await c.call("GET", "/v1/tasks?queue=bulk")).tasks.every((t) => t.status === "cancelled"));
 });
 
+test("an operation with a rate, which has to be a number", async () => {
+  for (let i = 0; i < 3; i++) await c.submit({ task_type: "slowly", queue: "slowly" });
+  await page.visit(`#/tasks?filter=${encodeURIComponent("queue:slowly")}`);
+  await page.getByRole("button", { name: "Change all that match…" }).click();
+  await dialog().getByLabel("Cancel").check();
+  await dialog().getByRole("button", { name: "Go on" }).click();
+  await dialog().getByText("3 tasks would be changed.").waitFor();
+  const rate = dialog().getByLabel("At most so many a second");
+  for (const wrong of ["fast", "0", "1.5", "9999999"]) {
+    await rate.fill(wrong);
+    await dialog().getByRole("button", { name: "Cancel", exact: true }).click();
+    await dialog().getByRole("alert").getByText("a whole number from 1 to 1,048,576").waitFor();
+  }
+  await rate.fill("7");
+  await page.keyboard.press("Enter");
+  await until("it has begun", async () => (await c.call("GET", "/v1/operations")).operations.some((o) => o.selection.queue === "slowly" && o.rate === 7));
+  await page.getByRole("link", { name: "Show it" }).click();
+  await page.getByRole("row", { name: /queue:slowly/ }).getByText("7/s").waitFor();
+  await until("all are cancelled", async () => (await c.call("GET", "/v1/tasks?queue=slowly")).tasks.every((t) => t.status === "cancelled"));
+});
+
 const queue = async (name) => c.call("GET", `/v1/queues/${name}`);
 
 test("pause with a reason and resume, by click and by keyboard", async () => {

@@ -26,11 +26,12 @@ const pages = () => [
   ["overview", "#/overview", ["Completed", "Dead", "media"]],
   ["queues", "#/queues", ["reports", "paused", "mail"]],
   ["queue", "#/queue/media", ["transcode", "50/1s", "send_email"]],
-  ["tasks", "#/tasks", ["bounce", "dead letter"]],
+  ["tasks", "#/tasks", ["publish", "cancelled"]],
   ["tasks by filter", "#/tasks?filter=" + encodeURIComponent('type:bounce error:"mailbox"'), ["550 mailbox unavailable"]],
   ["task", `#/task/${ids.dead}`, ["bounce", "Attempt 1", "Dead letter", "retries exhausted"]],
   ["task that completed", `#/task/${ids.completed}`, ["customer-", "completed", "Result"]],
-  ["task with a graph", `#/task/${ids.graph}`, ["publish", "traceparent", "Depends on 1", "fetch"]],
+  ["task with a graph", `#/task/${ids.graph}`, ["render", "Depends on 2; 1 depends on it", "fetch", "publish"]],
+  ["task with headers", `#/task/${ids.last}`, ["publish", "traceparent", "Depends on 1"]],
   ["dead letters", "#/dead", ["connection refused", "550 mailbox unavailable", "14 tasks in 3 groups"]],
   ["schedules", "#/schedules", ["nightly-report", "Europe/Berlin", "@every 1h"]],
   ["workers", "#/workers", ["transcode"]],
@@ -107,6 +108,61 @@ test("live updates arrive, and stop while paused", async () => {
   await page.visit(`#/task/${third}`);
   await c.call("POST", `/v1/tasks/${third}/cancel`);
   await page.locator(".timeline").getByText("Cancelled").waitFor();
+});
+
+test("a hidden tab closes its event stream, and a visible one opens it again", async () => {
+  await page.visit("#/overview");
+  const streams = { opened: 0, closed: 0 };
+  const count = (what) => (r) => r.url().includes("/v1/events") && streams[what]++;
+  const [opened, closed] = [count("opened"), count("closed")];
+  page.on("request", opened).on("requestfailed", closed).on("requestfinished", closed);
+  // A headless browser shows every tab: it is told as the browser would.
+  const show = (visible) =>
+    page.evaluate((v) => {
+      Object.defineProperty(document, "hidden", { value: !v, configurable: true });
+      Object.defineProperty(document, "visibilityState", { value: v ? "visible" : "hidden", configurable: true });
+      document.dispatchEvent(new Event("visibilitychange"));
+    }, visible);
+  await page.getByRole("button", { name: /^Live/ }).waitFor();
+  await show(false);
+  await page.getByRole("button", { name: "Resting" }).waitFor();
+  await until("the stream is closed", () => streams.closed === 1);
+  await c.submit({ task_type: "unseen" });
+  await page.waitForTimeout(2500); // longer than the page waits before it tries again
+  assert.deepEqual(streams, { opened: 0, closed: 1 });
+  await show(true);
+  await page.getByRole("button", { name: /^Live/ }).waitFor();
+  assert.deepEqual(streams, { opened: 1, closed: 1 });
+  const id = await c.submit({ task_type: "seen" });
+  await page.getByRole("link", { name: id.slice(-12) }).waitFor();
+  page.off("request", opened).off("requestfailed", closed).off("requestfinished", closed);
+});
+
+test("lists begin with the newest task, or with the oldest", async () => {
+  const many = [];
+  for (let i = 0; i < 60; i++) many.push({ task_type: "aged", queue: "aged", delay_seconds: 3600 });
+  const { receipts } = await c.call("POST", "/v1/tasks", { tasks: many });
+  const shown = () => page.locator("tbody tr td:nth-child(2)").allTextContents();
+  const named = (list) => list.map((r) => r.id.slice(-12));
+  await page.visit("#/tasks?filter=queue:aged");
+  await until("the newest come first", async () => (await shown()).join() === named(receipts.toReversed().slice(0, 50)).join());
+  await page.getByRole("button", { name: "Next" }).click();
+  await until("then the others", async () => (await shown()).join() === named(receipts.toReversed().slice(50)).join());
+  await page.getByLabel("Order").selectOption("Oldest first");
+  await until("the oldest come first", async () => (await shown()).join() === named(receipts.slice(0, 50)).join());
+});
+
+test("what depends on a task is drawn, and how much more there is", async () => {
+  const tasks = [{ name: "parent", task_type: "parent", queue: "many" }];
+  for (let i = 0; i < 20; i++) tasks.push({ task_type: "child", queue: "many", after: ["parent"] });
+  const { receipts } = await c.call("POST", "/v1/tasks", { tasks });
+  await page.visit(`#/task/${receipts[0].id}`);
+  await page.says("20 depend on it").waitFor();
+  await until("twelve are drawn", async () => (await page.locator(".graph a").count()) === 13);
+  await page.says("And 8 more depend on it").waitFor();
+  await page.locator(".graph a", { hasText: "child" }).first().click();
+  await page.getByRole("heading", { name: "child", level: 1 }).waitFor();
+  await page.says("Depends on 1").waitFor();
 });
 
 test("the charts draw what the node keeps", async () => {

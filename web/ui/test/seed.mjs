@@ -57,7 +57,8 @@ export async function seed(c) {
       { name: "publish", task_type: "publish", queue: "reports", after: ["render"], headers: [{ name: "traceparent", value: "00-4bf92f3577b34da6a3ce929d0e0e4736-00f067aa0ba902b7-01" }] },
     ],
   });
-  ids.graph = receipts.at(-1).id;
+  ids.graph = receipts.at(-2).id;
+  ids.last = receipts.at(-1).id;
   ids.cancelled = await c.submit({ task_type: "report", queue: "reports", payload_text: "old" });
   await c.call("POST", `/v1/tasks/${ids.cancelled}/cancel`);
 

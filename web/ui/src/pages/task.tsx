@@ -13,13 +13,16 @@ import { go, href } from "../route";
 import { Text, visible } from "../text";
 import { TimeLine } from "../timeline";
 import { Content } from "../content";
+import { listOf } from "./queues";
 import { canChange, changeNamed, type Verb } from "./tasks";
 
 const shownError = 8192;
+const countedChildren = 200;
 
 export function TaskPage({ id }: { id: string }) {
   const loaded = useLoad<Task>(`v1/tasks/${part(id)}`, "slow");
   const t = loaded.data.value;
+  const children = useLoad<{ tasks: Task[]; next?: string }>(`v1/tasks?depends_on=${part(id)}&limit=${countedChildren}`, "slow").data.value;
   // Events of this task bring it at once.
   const last = changes.value.find((c) => c.id === id);
   useEffect(() => {
@@ -38,6 +41,7 @@ export function TaskPage({ id }: { id: string }) {
       : [],
   );
   if (!t) return <Waiting error={loaded.error.value} what="the task" />;
+  const kids = children ? listOf<Task>(children, "tasks") : [];
   const gone = loaded.error.value?.status === 404;
   return (
     <Page
@@ -98,12 +102,12 @@ export function TaskPage({ id }: { id: string }) {
           )}
         </div>
       </div>
-      {t.dependencies.length > 0 && (
+      {(t.dependencies.length > 0 || kids.length > 0) && (
         <Card
-          title={`Depends on ${count(t.dependencies.length)}`}
+          title={linked(t.dependencies.length, kids.length, !!children?.next)}
           aside={t.waiting_for ? `waits for ${count(t.waiting_for)}; if one ends without success: ${t.on_dependency_failure ?? "cancel"}` : undefined}
         >
-          <Graph task={t} />
+          <Graph task={t} children={kids} more={!!children?.next} />
         </Card>
       )}
       {t.headers && t.headers.length > 0 && (
@@ -128,6 +132,11 @@ export function TaskPage({ id }: { id: string }) {
       )}
     </Page>
   );
+}
+
+function linked(parents: number, children: number, more: boolean): string {
+  const below = `${count(children)}${more ? "+" : ""} depend${children === 1 && !more ? "s" : ""} on it`;
+  return [parents > 0 && `Depends on ${count(parents)}`, children > 0 && below].filter(Boolean).join("; ");
 }
 
 const Reason = ({ v }: { v: string }) => <span class="tag warn">{v.replaceAll("_", " ")}</span>;

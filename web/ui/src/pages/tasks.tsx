@@ -15,7 +15,9 @@ import { submitTask } from "./submit";
 
 const pageSize = 50;
 const statuses = ["", "pending", "in_progress", "failed", "completed", "dead_letter", "cancelled"];
+const newest = "newest";
 const orders = [
+  [newest, "Newest first"],
   ["id", "Oldest first"],
   ["priority", "Ready, as claimed"],
   ["scheduled", "Due next"],
@@ -29,7 +31,7 @@ interface Receipt {
 export function TasksPage() {
   const query = route.value.query;
   const filter = query.get("filter") ?? "";
-  const order = query.get("order") ?? "id";
+  const order = query.get("order") ?? newest;
   const [text, setText] = useState(filter);
   const [cursors, setCursors] = useState<string[]>([]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
@@ -40,7 +42,7 @@ export function TasksPage() {
   }, [filter, order]);
 
   const loaded = useLoad<{ tasks: Task[]; next?: string }>(
-    withQuery("v1/tasks", { filter, order: order === "id" ? "" : order, limit: pageSize, cursor: cursors.at(-1) }),
+    withQuery("v1/tasks", { filter, order, limit: pageSize, cursor: cursors.at(-1) }),
     "tasks",
   );
   const page = loaded.data.value;
@@ -59,7 +61,7 @@ export function TasksPage() {
       go(href(["task", next.trim().toLowerCase()]));
       return;
     }
-    setQuery({ filter: next, order: nextOrder === "id" ? "" : nextOrder });
+    setQuery({ filter: next, order: nextOrder === newest ? "" : nextOrder });
   };
   const act = (verb: Verb) => {
     if (targets.length > 0) changeNamed(verb, targets, () => (setChosen(new Set()), loaded.reload()));
@@ -303,7 +305,7 @@ export function changeNamed(verb: Verb, tasks: Task[], after: () => unknown): vo
 
 /** Asks what to do with all that a filter selects; an operation does it. */
 function changeAll(filter: string, order: string): void {
-  if (order !== "id") notify("The operation is about all tasks of the filter, not only those that this order lists.");
+  if (order !== newest && order !== "id") notify("The operation is about all tasks of the filter, not only those that this order lists.");
   ask({
     title: "Change all that match",
     body: (
@@ -328,6 +330,16 @@ function changeAll(filter: string, order: string): void {
   });
 }
 
+// The largest rate that the API takes.
+const maxRate = 1_048_576;
+
+function rateOf(text: string): { rate?: number } {
+  if (text === "") return {};
+  const rate = /^\d+$/.test(text) ? Number(text) : 0;
+  if (rate < 1 || rate > maxRate) throw new Problem(0, "", `So many a second is a whole number from 1 to ${count(maxRate)}, or nothing for no limit.`);
+  return { rate };
+}
+
 /** Starts an operation on a filter, after a count of what it would change. */
 export function operate(action: Verb, filter: string, more: { title?: string; expected?: number; after?: () => unknown } = {}): void {
   const order = filter.trim() ? { action, filter } : { action, all: true };
@@ -344,6 +356,7 @@ export function operate(action: Verb, filter: string, more: { title?: string; ex
     ),
     button: more.title ?? saidOf[action].title,
     danger: action !== "retry",
+    input: { label: "At most so many a second", placeholder: "No limit", max: 7, optional: true },
     preview: async () => {
       const would = await post<Operation>("v1/operations", { ...order, dry_run: true });
       if (would.changed === 0) throw new Problem(0, "", "Nothing to do: no task of the filter has a status that this changes.");
@@ -355,8 +368,8 @@ export function operate(action: Verb, filter: string, more: { title?: string; ex
         </>
       );
     },
-    run: async () => {
-      await post<Operation>("v1/operations", order);
+    run: async (limit) => {
+      await post<Operation>("v1/operations", { ...order, ...rateOf(limit) });
       notify("The operation has begun", { to: { href: "#/operations", label: "Show it" } });
       await after?.();
     },
