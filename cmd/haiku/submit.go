@@ -25,11 +25,12 @@ type submission struct {
 	priority    uint8
 	in          time.Duration
 	at          string
-	maxRetries  uint32
+	attempts
 	timeout     time.Duration
 	retention   time.Duration
 	id          string
 	dependsOn   []string
+	onFailure   string
 	uniqueKey   string
 	uniqueScope string
 	uniqueTTL   time.Duration
@@ -57,10 +58,7 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 		return errors.New("task submit wants one TYPE; task submit-many submits a file of tasks")
 	}
 	var given []string
-	for _, name := range [...]string{
-		"payload", "payload-file", "queue", "priority", "in", "at", "max-retries", "timeout", "retention", "id", "depends-on",
-		"unique-key", "unique-scope", "unique-ttl", "on-conflict", "expires-in", "expires-at", "header",
-	} {
+	for _, name := range [...]string{"payload", "payload-file", "in", "at", "unique-key", "expires-in", "expires-at"} {
 		if cmd.Flags().Changed(name) {
 			given = append(given, "--"+name)
 		}
@@ -84,7 +82,7 @@ func (s *submission) addContentFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.payloadFile, "payload-file", "", "file that holds the payload; - for standard input")
 	flags.StringVar(&s.queue, "queue", "", "queue; "+task.DefaultQueue+" if not set")
 	flags.Uint8Var(&s.priority, "priority", uint8(task.DefaultPriority), "0 to 255, higher is more urgent")
-	flags.Uint32Var(&s.maxRetries, "max-retries", task.DefaultRetries, "runs after the first that failed")
+	s.attempts.addFlags(flags)
 	flags.DurationVar(&s.timeout, "timeout", 0, "longest run of one attempt of the task, in whole seconds; 0 for none\n(this command itself is not limited by it)")
 	flags.DurationVar(&s.retention, "retention", 0, "kept for so long after its end; 0 for what is set for its type")
 	flags.StringArrayVar(&s.headers, "header", nil, "`NAME=VALUE` that travels with the task; as often as wanted")
@@ -101,6 +99,7 @@ func (s *submission) addFlags(flags *pflag.FlagSet) {
 	flags.StringVar(&s.at, "at", "", "not before this moment, such as 2030-01-02T15:04:05Z")
 	flags.StringVar(&s.id, "id", "", "id of the task, a UUID of version 7; a fresh one if not set")
 	flags.StringSliceVar(&s.dependsOn, "depends-on", nil, "ids of tasks that have to complete first")
+	flags.StringVar(&s.onFailure, "on-dependency-failure", "", "if one of them ends otherwise: cancel (default), ignore or block")
 	flags.StringVar(&s.expiresAt, "expires-at", "", "dead letter if not started by this moment")
 	flags.BoolVar(&s.wait, "wait", false, "wait until the task has ended, and show it; exit code 8 if it failed")
 	flags.DurationVar(&s.waitTimeout, "wait-timeout", 0, "with --wait, how long at most; 0 for no limit")
@@ -122,8 +121,11 @@ func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, 
 		priority := task.Priority(s.priority)
 		spec.Priority = &priority
 	}
-	if flags.Changed("max-retries") {
-		spec.MaxRetries = &s.maxRetries
+	if spec.OnDependencyFailure, err = task.ParsePolicy(s.onFailure); err != nil {
+		return spec, err
+	}
+	if err := s.attempts.set(flags, &spec); err != nil {
+		return spec, err
 	}
 	if s.timeout < 0 || s.timeout%time.Second != 0 {
 		return spec, &usageError{fmt.Errorf("--timeout %s is not a whole number of seconds", s.timeout)}

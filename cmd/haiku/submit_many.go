@@ -38,8 +38,9 @@ func (a *app) submitManyCommand() *cobra.Command {
 		Long: "Submit one task a line of a file, - for standard input, in order and independent of each other.\n\n" +
 			"A line is a JSON object with task_type and, where wanted, id, queue, payload or payload_text (text), payload_json\n" +
 			"(kept byte for byte), payload_base64 (bytes), priority, delay (such as \"90s\"), scheduled_at, max_retries,\n" +
-			"max_crashes, timeout_seconds, retention (such as \"36h\"), dependencies, on_dependency_failure (cancel, ignore or\n" +
-			"block), headers ([{\"name\":..,\"value\":..}]), unique_key, unique_scope (until_done, pending or ttl), unique_ttl,\n" +
+			"max_crashes, backoff ({\"initial_seconds\":..,\"factor_percent\":..,\"max_seconds\":..,\"jitter_percent\":..}),\n" +
+			"timeout_seconds, retention (such as \"36h\"), dependencies, on_dependency_failure (cancel, ignore or block),\n" +
+			"headers ([{\"name\":..,\"value\":..}]), unique_key, unique_scope (until_done, pending or ttl), unique_ttl,\n" +
 			"on_conflict (return_existing, reject, replace or debounce), expires_in (a duration), expires_at, name (within the\n" +
 			"file), and after (names of lines before that have to complete first).\n\n" +
 			"A line that is refused does not stop the others; exit code 1 says that there were some. A queue that is full is\n" +

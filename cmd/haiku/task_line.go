@@ -33,6 +33,7 @@ type specLine struct {
 	ScheduledAt         time.Time             `json:"scheduled_at"`
 	MaxRetries          *uint32               `json:"max_retries"`
 	MaxCrashes          *uint32               `json:"max_crashes"`
+	Backoff             *backoffLine          `json:"backoff"`
 	TimeoutSeconds      uint64                `json:"timeout_seconds"`
 	Dependencies        []task.ID             `json:"dependencies"`
 	OnDependencyFailure task.DependencyPolicy `json:"on_dependency_failure"`
@@ -64,6 +65,11 @@ func parseLine(line []byte) (l specLine, spec task.Spec, err error) {
 	}
 	if spec.Payload, err = l.payload(); err != nil {
 		return l, spec, err
+	}
+	if l.Backoff != nil {
+		if spec.Backoff, err = l.Backoff.backoff(); err != nil {
+			return l, spec, err
+		}
 	}
 	if l.UniqueKey != nil {
 		if spec.UniqueKey = *l.UniqueKey; spec.UniqueKey == "" {

@@ -21,7 +21,7 @@ func TestParseSpec(t *testing.T) {
 	spec, err := readLine([]byte(`{"id":"` + id.String() + `","task_type":"resize","queue":"q","payload":"text","priority":255,
 		"delay":"90s","max_retries":0,"max_crashes":2,"timeout_seconds":7,"dependencies":["` + parent.String() + `"],
 		"on_dependency_failure":"ignore","headers":[{"name":"trace","value":"1"}],"unique_key":"k","unique_ttl":"1h",
-		"on_conflict":"reject","expires_in":"2h"}`))
+		"on_conflict":"reject","expires_in":"2h","backoff":{"initial_seconds":0.5,"factor_percent":150,"max_seconds":60,"jitter_percent":5}}`))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -29,7 +29,8 @@ func TestParseSpec(t *testing.T) {
 		spec.Delay != 90*time.Second || *spec.MaxRetries != 0 || *spec.MaxCrashes != 2 || spec.TimeoutSeconds != 7 ||
 		len(spec.Dependencies) != 1 || spec.Dependencies[0] != parent || spec.OnDependencyFailure != task.PolicyIgnore ||
 		len(spec.Headers) != 1 || spec.Headers[0].Value != "1" || spec.UniqueKey != "k" ||
-		spec.UniqueScope != task.UniqueTTL || spec.UniqueTTL != time.Hour || spec.OnConflict != task.ConflictReject || spec.ExpiresIn != 2*time.Hour {
+		spec.UniqueScope != task.UniqueTTL || spec.UniqueTTL != time.Hour || spec.OnConflict != task.ConflictReject || spec.ExpiresIn != 2*time.Hour ||
+		spec.Backoff != (task.Backoff{Initial: time.Second / 2, FactorPercent: 150, Max: time.Minute, JitterPercent: 5}) {
 		t.Errorf("read as %+v", spec)
 	}
 	spec, err = readLine([]byte(`{"task_type":"t","payload_base64":"AAEC","scheduled_at":"2030-01-02T03:04:05Z"}`))
@@ -81,6 +82,9 @@ func TestParseSpecRefuses(t *testing.T) {
 		"empty key":          `{"task_type":"t","unique_key":""}`,
 		"unknown scope":      `{"task_type":"t","unique_key":"k","unique_scope":"ever"}`,
 		"ttl as a number":    `{"task_type":"t","unique_key":"k","unique_ttl":1}`,
+		"negative pause":     `{"task_type":"t","backoff":{"initial_seconds":-1}}`,
+		"slow growth":        `{"task_type":"t","backoff":{"factor_percent":99}}`,
+		"unknown pause":      `{"task_type":"t","backoff":{"initial":1}}`,
 		"unknown policy":     `{"task_type":"t","on_dependency_failure":"hope"}`,
 		"long payload":       `{"task_type":"t","payload":"` + strings.Repeat("x", task.MaxPayload+1) + `"}`,
 	} {
