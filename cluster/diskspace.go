@@ -30,14 +30,15 @@ const (
 // tasks end is served as always.
 type diskspace struct {
 	dirs    []string
-	below   uint64                           // bytes; 0 for no limit
-	free    func(dir string) (uint64, error) // statfs
-	stopped func() bool                      // the database stops writes
+	below   uint64                                           // bytes; 0 for no limit
+	free    func(dir string) (free, total uint64, err error) // statfs
+	stopped func() bool                                      // the database stops writes
 	log     *slog.Logger
 
 	mu      sync.Mutex
 	low     bool
 	least   uint64 // bytes free when last looked, of the dir that has least
+	total   uint64 // bytes of that one's file system
 	stalled bool
 	told    map[member.ID]time.Time // until when the word of another node counts
 }
@@ -58,21 +59,21 @@ func (n *Node) watchDisks(ctx context.Context) {
 
 // look measures.
 func (d *diskspace) look() {
-	least := uint64(0)
+	var least, total uint64
 	for i, dir := range d.dirs {
-		free, err := d.free(dir)
+		free, of, err := d.free(dir)
 		if err != nil {
 			d.log.Warn("free space is not known", "dir", dir, "error", err)
 			return
 		}
 		if i == 0 || free < least {
-			least = free
+			least, total = free, of
 		}
 	}
 	stalled := d.stopped()
 	d.mu.Lock()
 	defer d.mu.Unlock()
-	d.least = least
+	d.least, d.total = least, total
 	switch wasLow := d.low; {
 	case !wasLow && least < d.below:
 		d.low = true
@@ -140,11 +141,11 @@ func (n *Node) noteDisk(j member.Join) (voter bool, err error) {
 	return server.Suffrage == raft.Voter, nil
 }
 
-// freeBytes is what a file system has left for this process.
-func freeBytes(dir string) (uint64, error) {
+// room is what a file system has left for this process, and how large it is.
+func room(dir string) (free, total uint64, err error) {
 	var fs syscall.Statfs_t
 	if err := syscall.Statfs(dir, &fs); err != nil {
-		return 0, fmt.Errorf("statfs %s: %w", dir, err)
+		return 0, 0, fmt.Errorf("statfs %s: %w", dir, err)
 	}
-	return fs.Bavail * uint64(fs.Bsize), nil
+	return fs.Bavail * uint64(fs.Bsize), fs.Blocks * uint64(fs.Bsize), nil
 }

@@ -74,7 +74,7 @@ func TestNearlyFullDiskRefusesSubmitsOnly(t *testing.T) {
 	if !errors.Is(err, task.ErrDiskFull) || !errors.As(err, &later) || later.After != diskRetryAfter {
 		t.Fatalf("after %d tasks: %v", len(acked), err)
 	}
-	if free, err := freeBytes(disk); err != nil || free < below/4 {
+	if free, _, err := room(disk); err != nil || free < below/4 {
 		t.Fatalf("%d bytes were free when submits were refused, %v", free, err)
 	}
 
@@ -218,11 +218,11 @@ func TestDiskRefusalDoesNotFlap(t *testing.T) {
 	free, stopped := uint64(1000), false
 	n := &Node{disks: &diskspace{
 		dirs: []string{"a", "b"}, below: 800, log: slog.New(slog.NewTextHandler(io.Discard, nil)),
-		free: func(dir string) (uint64, error) {
+		free: func(dir string) (uint64, uint64, error) {
 			if dir == "a" {
-				return 1 << 40, nil
+				return 1 << 40, 1 << 41, nil
 			}
-			return free, nil
+			return free, 2000, nil
 		},
 		stopped: func() bool { return stopped },
 	}}
@@ -237,6 +237,9 @@ func TestDiskRefusalDoesNotFlap(t *testing.T) {
 		var later *task.RetryLater
 		if err := n.refusal(); !errors.Is(err, step.want) || err != nil && (!errors.As(err, &later) || later.After < 100*time.Millisecond) {
 			t.Errorf("%+v: %v", step, err)
+		}
+		if d := n.Disk(); d != (member.Disk{Free: free, Total: 2000, Limit: 800, Refuses: step.want != nil}) {
+			t.Errorf("%+v: told is %+v", step, d)
 		}
 	}
 }

@@ -273,6 +273,13 @@ func (s *logStore) bytes() int64 {
 	return s.extent.bytes
 }
 
+// ends are the indexes of the oldest and the newest entry; 0 for none.
+func (s *logStore) ends() (first, last uint64) {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.extent.oldest(), s.extent.last()
+}
+
 // bytesAfter is about how much of the log stands after an index.
 func (s *logStore) bytesAfter(index uint64) int64 {
 	s.mu.RLock()

@@ -37,6 +37,7 @@ type Node struct {
 	journal  *changeLog
 	marks    *marks
 	disks    *diskspace
+	pulse    pulse
 	guard    guard
 	joining  sync.Mutex // held by the one join that changes the membership
 	tuning   sync.Mutex // held while Raft's settings are changed

@@ -113,7 +113,7 @@ func (n *Node) openStorage(opened *closers) (err error) {
 	}
 	opened.add(n.store.Close)
 	n.disks = &diskspace{
-		dirs: []string{group, n.cfg.Store.Dir}, below: n.cfg.DiskRefuseBelow, free: freeBytes, stopped: n.store.WritesStopped,
+		dirs: []string{group, n.cfg.Store.Dir}, below: n.cfg.DiskRefuseBelow, free: room, stopped: n.store.WritesStopped,
 		log: n.log, told: make(map[member.ID]time.Time),
 	}
 	n.disks.look()

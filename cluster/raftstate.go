@@ -2,8 +2,6 @@ package cluster
 
 import (
 	"fmt"
-	"slices"
-	"strings"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -36,33 +34,14 @@ func (n *Node) RaftState() (member.RaftState, error) {
 	for _, m := range told {
 		names[m.ID] = m.Name
 	}
-	for server, lag := range n.transport.contacts.lags(s.Term) {
-		if !slices.ContainsFunc(configuration.Servers, func(c raft.Server) bool { return c.ID == server }) {
-			continue // removed since
-		}
-		id, err := member.ParseID(string(server))
-		if err != nil {
-			return s, fmt.Errorf("member in Raft's configuration: %w", err)
-		}
-		s.Peers = append(s.Peers, member.RaftPeer{ID: id, Name: names[id], Lag: lag})
+	for _, f := range n.followers() {
+		s.Peers = append(s.Peers, member.RaftPeer{ID: f.ID, Name: names[f.ID], Lag: f.Lag})
 	}
-	slices.SortFunc(s.Peers, func(a, b member.RaftPeer) int { return strings.Compare(a.ID.String(), b.ID.String()) })
 	return s, nil
-}
-
-// Disk tells how much room there is on this node, and whether it would take a submit.
-func (n *Node) Disk() member.Disk {
-	refuses := n.refusal() != nil
-	n.disks.mu.Lock()
-	defer n.disks.mu.Unlock()
-	return member.Disk{Free: n.disks.least, Limit: n.disks.below, Refuses: refuses}
 }
 
 // EachDepth calls fn for every queue that has tasks; see store.EachQueue.
 func (n *Node) EachDepth(fn func(store.Depth)) { n.store.EachQueue(fn) }
-
-// StoreVitals tells how RocksDB is doing on this node.
-func (n *Node) StoreVitals() (store.Vitals, error) { return n.store.Vitals() }
 
 // countLeader counts an observation of who leads, when it is another one than the last that was known. It belongs to
 // the goroutine of observe.

@@ -10,6 +10,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/snapshot"
 	"github.com/haiku-queue/haiku/store"
 )
@@ -67,6 +68,7 @@ func (k *snapshotSink) Witness() error {
 	}
 	s.cfg.Logs.keepFrom(k.meta.Index)
 	k.witnessed = true
+	s.note(member.Snapshot{Index: k.meta.Index})
 	return nil
 }
 
@@ -213,11 +215,18 @@ func (r *installReader) Close() error {
 	}
 	s.mu.Unlock()
 	r.watch.leave()
+	came := member.Snapshot{Index: r.in.meta.Index, Received: true}
+	if info, err := r.file.Stat(); err == nil {
+		came.Bytes = uint64(info.Size())
+	}
 	err := r.file.Close()
 	if !mine {
 		return err
 	}
 	s.done(SnapshotReceive, r.in.begun)
+	if s.cfg.Store.Applied().Index >= r.in.meta.Index {
+		s.note(came)
+	}
 	if r.in.stale && s.cfg.Store.Applied().Index >= r.in.meta.Index {
 		s.cfg.OnStale(fmt.Errorf("the leader's snapshot of entry %d contradicts entries of this node's log", r.in.meta.Index))
 	}

@@ -12,6 +12,7 @@ import (
 
 	"github.com/hashicorp/raft"
 
+	"github.com/haiku-queue/haiku/member"
 	"github.com/haiku-queue/haiku/store"
 )
 
@@ -69,6 +70,7 @@ type snapshotStore struct {
 	saves    map[*saved]struct{}
 	catching map[raft.ServerID]catching
 	install  *install // received and not yet restored
+	last     *member.Snapshot
 }
 
 // catching is a follower that has restored a snapshot and needs the log after it.
@@ -308,6 +310,21 @@ func (l *liveStream) operation() string {
 		return SnapshotSave
 	}
 	return SnapshotSend
+}
+
+// note remembers the snapshot that the log now goes on from.
+func (s *snapshotStore) note(last member.Snapshot) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	last.At = s.now().UTC().Truncate(time.Microsecond)
+	s.last = &last
+}
+
+// lastOne is the last snapshot since the node started; nil for none.
+func (s *snapshotStore) lastOne() *member.Snapshot {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.last
 }
 
 // done tells how long an operation took.

@@ -180,6 +180,9 @@ func TestLocalSnapshotRaisesWhatTheDatabaseKnows(t *testing.T) {
 	if err := errors.Join(sink.Witness(), sink.Close(), sink.Close(), sink.Cancel()); err != nil {
 		t.Fatal(err)
 	}
+	if last := s.lastOne(); last == nil || last.Index != 8 || last.Received || last.Bytes != 0 || last.At.IsZero() {
+		t.Errorf("told of it is %+v", last)
+	}
 	if err := s.cfg.Logs.DeleteRange(1, 8); err != nil { // as Raft with no trailing logs
 		t.Fatal(err)
 	}
@@ -223,6 +226,12 @@ func TestInstallOfALeadersSnapshot(t *testing.T) {
 	}
 	if len(to.stale) != 0 || len(names(t, to.cfg.Dir)) != 0 {
 		t.Errorf("stale %v, left %v", to.stale, names(t, to.cfg.Dir))
+	}
+	if last := to.lastOne(); last == nil || last.Index != 40 || !last.Received || last.Bytes == 0 || last.At.IsZero() {
+		t.Errorf("told of it is %+v", last)
+	}
+	if last := from.lastOne(); last != nil {
+		t.Errorf("what was sent is told as the sender's own: %+v", last)
 	}
 	if _, _, err := to.Open(sink.ID()); !errors.Is(err, errNoSnapshot) {
 		t.Errorf("opened twice: %v", err)

@@ -27,7 +27,7 @@ func (n *Node) Status(context.Context) (member.Status, error) {
 		ClusterID: n.clusterID, NodeID: n.id, NodeName: n.cfg.Name, State: strings.ToLower(n.raft.State().String()),
 		Term: n.raft.CurrentTerm(), CommitIndex: n.raft.CommitIndex(), AppliedIndex: n.AppliedIndex(),
 		LeaderAddress: n.leaderAddress(), Members: members, LastMark: n.marks.status(), Version: n.cfg.Version,
-		DispatchPaused: paused,
+		DispatchPaused: paused, NodeState: n.state(),
 	}, nil
 }
 

@@ -64,7 +64,8 @@ type Status struct {
 	LastMark      *Mark    `json:"last_mark,omitempty"`
 	Version       string   `json:"version"`
 	// DispatchPaused: claims get nothing, as far as this node knows.
-	DispatchPaused bool `json:"dispatch_paused"`
+	DispatchPaused bool   `json:"dispatch_paused"`
+	NodeState      *State `json:"node_state,omitempty"` // nil if the node does not tell it: it is of an older version
 }
 
 // Mark is a node's state hash at the index of a mark command.

@@ -24,10 +24,3 @@ type RaftPeer struct {
 	Name string
 	Lag  uint64 // entries that it lacked when it last answered
 }
-
-// Disk is how much room a node has, and whether it takes submits.
-type Disk struct {
-	Free    uint64 // bytes, of the file system that has least
-	Limit   uint64 // below which submits are refused; 0 for never
-	Refuses bool   // it would refuse a submit now: for this disk, for a voter's, or while the database takes no writes
-}

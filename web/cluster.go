@@ -2,7 +2,9 @@ package web
 
 import (
 	"context"
+	"maps"
 	"net/http"
+	"slices"
 
 	"github.com/haiku-queue/haiku/member"
 )
@@ -36,7 +38,11 @@ type Node struct {
 	Term         uint64    `json:"term,omitempty"`
 	CommitIndex  uint64    `json:"commit_index,omitempty"`
 	AppliedIndex uint64    `json:"applied_index,omitempty"`
-	Version      string    `json:"version,omitempty"`
+	// Lag is missing for a node that has not answered the leader, and while no leader can be reached.
+	Lag     *uint64 `json:"lag,omitempty" doc:"Entries of the leader's log that it lacked when it last answered the leader"`
+	Version string  `json:"version,omitempty"`
+	// NodeState is missing if the node cannot be reached, or is of a version that does not tell it.
+	NodeState *member.State `json:"node_state,omitempty"`
 }
 
 func (s *Server) registerCluster(a *api) {
@@ -80,11 +86,15 @@ func (s *Server) cluster(ctx context.Context) (*reply[Cluster], error) {
 	}
 	found, failed := s.others(ctx, &status)
 	found[status.NodeID] = status
+	lags := member.Lags(slices.Collect(maps.Values(found)))
 	for _, m := range status.Members {
 		n := Node{ID: m.ID, Name: m.Name, Address: m.Address, HTTPAddress: m.HTTPAddress, Role: m.Role, Voter: m.Voter}
+		if lag, ok := lags[m.ID]; ok {
+			n.Lag = &lag
+		}
 		if of, ok := found[m.ID]; ok {
 			n.Reachable, n.State, n.Term, n.Version = true, of.State, of.Term, of.Version
-			n.CommitIndex, n.AppliedIndex = of.CommitIndex, of.AppliedIndex
+			n.CommitIndex, n.AppliedIndex, n.NodeState = of.CommitIndex, of.AppliedIndex, of.NodeState
 		} else {
 			c.Missing = append(c.Missing, nameOf(&m))
 			if err := failed[m.ID]; err != nil {

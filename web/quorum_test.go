@@ -1,6 +1,7 @@
 package web
 
 import (
+	"encoding/json"
 	"errors"
 	"io"
 	"log/slog"
@@ -51,6 +52,16 @@ func TestWithoutQuorum(t *testing.T) {
 		c := n.ok("GET", "/v1/cluster", "")
 		return len(c["nodes"].([]any)) == 2 && len(c["missing"].([]any)) == 0
 	})
+	n.until("both tell of their storage, and the leader of the other's log", func() bool {
+		c := n.ok("GET", "/v1/cluster", "")
+		for i := range 2 {
+			node := pick(t, c, "nodes", i).(map[string]any)
+			if node["node_state"] == nil || node["lag"] != json.Number("0") {
+				return false
+			}
+		}
+		return true
+	})
 	end()
 	n.until("the leader has stepped down", func() bool { return n.try("GET", "/readyz", "").status == http.StatusServiceUnavailable })
 	if a := n.try("GET", "/readyz?noleader", ""); a.status != 200 {
@@ -67,6 +78,13 @@ func TestWithoutQuorum(t *testing.T) {
 		o := n.ok("GET", "/v1/overview?consistency=stale", "")
 		return len(o["missing"].([]any)) == 1 && pick(t, o, "missing", 0) == "n2" && o["stale"] == true
 	})
+	for i := range 2 {
+		node := pick(t, n.ok("GET", "/v1/cluster", ""), "nodes", i).(map[string]any)
+		if here := node["name"] == "n1"; node["reachable"] != here || (node["node_state"] != nil) != here || node["lag"] != nil ||
+			(node["error"] == nil) != here {
+			t.Errorf("without a leader: %v", node)
+		}
+	}
 	n.refused(503, "no_leader", "GET", "/v1/tasks?consistency=linearizable", "")
 	n.refused(503, "no_leader", "POST", "/v1/tasks", `{"task_type":"b"}`)
 	n.refused(409, "not_allowed", "DELETE", "/v1/cluster/members/n1", "")

@@ -136,6 +136,18 @@ func TestOperations(t *testing.T) {
 func TestClusterRoutes(t *testing.T) {
 	n := startNode(t, nil)
 	c := n.ok("GET", "/v1/cluster", "")
+	own := pick(t, c, "nodes", 0, "node_state")
+	number := func(path ...any) int64 {
+		i, err := pick(t, own, path...).(json.Number).Int64()
+		n.must(err)
+		return i
+	}
+	if number("disk", "total_bytes") < number("disk", "free_bytes") || number("disk", "free_bytes") == 0 || number("log_bytes") == 0 ||
+		number("log_first") == 0 || number("log_last") < number("log_first") || number("database", "wal_bytes") == 0 ||
+		number("database", "block_cache_capacity_bytes") == 0 || len(pick(t, own, "database", "files").([]any)) != 7 ||
+		pick(t, own, "disk", "refuses") != false || pick(t, c, "nodes", 0, "lag") != json.Number("0") {
+		t.Errorf("state of the node: %v", own)
+	}
 	if pick(t, c, "nodes", 0, "role") != "leader" || pick(t, c, "nodes", 0, "reachable") != true || c["leader"] != "n1" {
 		t.Errorf("%v", c)
 	}

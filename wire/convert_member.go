@@ -74,7 +74,7 @@ func StatusToPB(s *member.Status) (*wirepb.ClusterStatusReply, error) {
 	p := &wirepb.ClusterStatusReply{
 		ClusterId: bytesOf(s.ClusterID), NodeId: bytesOf(s.NodeID), NodeName: s.NodeName, Role: s.State, Term: s.Term,
 		CommitIndex: s.CommitIndex, AppliedIndex: s.AppliedIndex, LeaderAddress: s.LeaderAddress, LastMark: mark,
-		ServerVersion: s.Version, DispatchPaused: s.DispatchPaused,
+		ServerVersion: s.Version, DispatchPaused: s.DispatchPaused, NodeState: nodeStateToPB(s.NodeState),
 	}
 	for i := range s.Members {
 		p.Members = append(p.Members, MemberToPB(&s.Members[i]))
@@ -97,6 +97,9 @@ func StatusFromPB(p *wirepb.ClusterStatusReply) (member.Status, error) {
 		return s, err
 	}
 	if s.Members, err = each(p.GetMembers(), MemberFromPB); err != nil {
+		return s, err
+	}
+	if s.NodeState, err = nodeStateFromPB(p.GetNodeState()); err != nil {
 		return s, err
 	}
 	s.LastMark, err = MarkFromPB(p.GetLastMark())

@@ -129,6 +129,8 @@ func TestRefused(t *testing.T) {
 		{"member.address", node(func(p *wirepb.Member) { p.Address = "a b:1" })},
 		{"member.http_address", node(func(p *wirepb.Member) { p.HttpAddress = "ä:1" })},
 		{"cluster_id", &wirepb.JoinReply{ClusterId: []byte{1}}},
+		{"node_state.followers.id", &wirepb.ClusterStatusReply{NodeState: &wirepb.NodeState{Followers: []*wirepb.Follower{{Id: []byte{1}}}}}},
+		{"node_state.snapshot_at_us", &wirepb.ClusterStatusReply{NodeState: &wirepb.NodeState{SnapshotAtUs: -1}}},
 		{"state_hash", &wirepb.ClusterStatusReply{LastMark: &wirepb.Mark{StateHash: []byte{1}}}},
 		{"completed_us", &wirepb.RetentionRequest{Set: &wirepb.Retention{CompletedUs: -2}}},
 		{"dead_letter_us", &wirepb.RetentionReply{Settings: []*wirepb.Retention{{DeadLetterUs: math.MaxInt64}}}},

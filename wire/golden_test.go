@@ -213,7 +213,14 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 	status, err := StatusToPB(&member.Status{ClusterID: goldenTown, NodeID: goldenNode, NodeName: "n1", State: "leader",
 		Term: 3, CommitIndex: 12,
 		AppliedIndex: 11, LeaderAddress: "10.0.0.1:7420", Members: []member.Member{node}, LastMark: &member.Mark{Index: 9,
-			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0", DispatchPaused: true})
+			StateHash: strings.Repeat("5a", 32)}, Version: "1.0.0", DispatchPaused: true, NodeState: &member.State{
+			LogBytes: 4096, LogFirst: 5, LogLast: 12,
+			Snapshot:  &member.Snapshot{Index: 8, At: goldenAt, Received: true, Bytes: 300},
+			Followers: []member.FollowerLag{{ID: goldenNode, Lag: 2}},
+			Disk: member.Disk{Free: 1 << 33, Total: 1 << 35, Limit: 1 << 30, Refuses: true},
+			Database: &member.Database{Memtables: 1, BlockCache: 2, BlockCacheCapacity: 3, Tables: 4, LiveData: 5,
+				PendingCompaction: 6, WAL: 7, Files: []uint64{2, 0, 1}, Compactions: 8, Flushes: 9, StalledUS: 10,
+				WriteStopped: true, WriteRate: 11}}})
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,21 +18,6 @@ func (a *app) clusterCommand() *cobra.Command {
 		a.pauseCommand(), a.resumeCommand(), a.doctorCommand())
 }
 
-func (a *app) statusCommand() *cobra.Command {
-	return &cobra.Command{
-		Use: "status", Short: "Show how the node at --addr sees itself and its cluster", Args: cobra.NoArgs,
-		RunE: func(cmd *cobra.Command, _ []string) error {
-			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
-				status, err := c.Status(ctx)
-				if err != nil {
-					return err
-				}
-				return a.print(status, func(w io.Writer) { writeStatus(w, &status) })
-			})
-		},
-	}
-}
-
 func writeStatus(w io.Writer, s *member.Status) {
 	leader := s.LeaderAddress
 	if leader == "" {
@@ -49,6 +34,7 @@ func writeStatus(w io.Writer, s *member.Status) {
 	if s.DispatchPaused {
 		row(w, "dispatch:", "paused")
 	}
+	writeState(w, s.NodeState)
 	row(w, "version:", s.Version)
 	if s.LastMark != nil {
 		row(w, "last mark:", fmt.Sprintf("state %s at index %d", s.LastMark.StateHash, s.LastMark.Index))

@@ -3139,6 +3139,7 @@ type ClusterStatusReply struct {
 	LastMark       *Mark                  `protobuf:"bytes,10,opt,name=last_mark,json=lastMark,proto3" json:"last_mark,omitempty"`
 	ServerVersion  string                 `protobuf:"bytes,11,opt,name=server_version,json=serverVersion,proto3" json:"server_version,omitempty"`
 	DispatchPaused bool                   `protobuf:"varint,12,opt,name=dispatch_paused,json=dispatchPaused,proto3" json:"dispatch_paused,omitempty"` // claims get nothing
+	NodeState      *NodeState             `protobuf:"bytes,13,opt,name=node_state,json=nodeState,proto3" json:"node_state,omitempty"`
 	unknownFields  protoimpl.UnknownFields
 	sizeCache      protoimpl.SizeCache
 }
@@ -3257,6 +3258,348 @@ func (x *ClusterStatusReply) GetDispatchPaused() bool {
 	return false
 }
 
+func (x *ClusterStatusReply) GetNodeState() *NodeState {
+	if x != nil {
+		return x.NodeState
+	}
+	return nil
+}
+
+// NodeState is how a node's log, disk and database are.
+type NodeState struct {
+	state            protoimpl.MessageState `protogen:"open.v1"`
+	LogBytes         uint64                 `protobuf:"varint,1,opt,name=log_bytes,json=logBytes,proto3" json:"log_bytes,omitempty"` // of the entries in Raft's log
+	LogFirst         uint64                 `protobuf:"varint,2,opt,name=log_first,json=logFirst,proto3" json:"log_first,omitempty"` // index of the oldest of them; 0 for none
+	LogLast          uint64                 `protobuf:"varint,3,opt,name=log_last,json=logLast,proto3" json:"log_last,omitempty"`
+	SnapshotIndex    uint64                 `protobuf:"varint,4,opt,name=snapshot_index,json=snapshotIndex,proto3" json:"snapshot_index,omitempty"` // of the last one since the node started; 0 for none
+	SnapshotAtUs     int64                  `protobuf:"varint,5,opt,name=snapshot_at_us,json=snapshotAtUs,proto3" json:"snapshot_at_us,omitempty"`
+	SnapshotReceived bool                   `protobuf:"varint,6,opt,name=snapshot_received,json=snapshotReceived,proto3" json:"snapshot_received,omitempty"` // from the leader
+	SnapshotBytes    uint64                 `protobuf:"varint,7,opt,name=snapshot_bytes,json=snapshotBytes,proto3" json:"snapshot_bytes,omitempty"`          // that came from the leader
+	DiskFree         uint64                 `protobuf:"varint,8,opt,name=disk_free,json=diskFree,proto3" json:"disk_free,omitempty"`                         // bytes, of the file system that has least
+	DiskTotal        uint64                 `protobuf:"varint,9,opt,name=disk_total,json=diskTotal,proto3" json:"disk_total,omitempty"`
+	DiskLimit        uint64                 `protobuf:"varint,10,opt,name=disk_limit,json=diskLimit,proto3" json:"disk_limit,omitempty"`       // below which submits are refused
+	DiskRefuses      bool                   `protobuf:"varint,11,opt,name=disk_refuses,json=diskRefuses,proto3" json:"disk_refuses,omitempty"` // a submit would be refused now
+	Database         *Database              `protobuf:"bytes,12,opt,name=database,proto3" json:"database,omitempty"`
+	Followers        []*Follower            `protobuf:"bytes,13,rep,name=followers,proto3" json:"followers,omitempty"` // of a leader: those that have answered it
+	unknownFields    protoimpl.UnknownFields
+	sizeCache        protoimpl.SizeCache
+}
+
+func (x *NodeState) Reset() {
+	*x = NodeState{}
+	mi := &file_wire_proto_msgTypes[40]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *NodeState) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*NodeState) ProtoMessage() {}
+
+func (x *NodeState) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[40]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use NodeState.ProtoReflect.Descriptor instead.
+func (*NodeState) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{40}
+}
+
+func (x *NodeState) GetLogBytes() uint64 {
+	if x != nil {
+		return x.LogBytes
+	}
+	return 0
+}
+
+func (x *NodeState) GetLogFirst() uint64 {
+	if x != nil {
+		return x.LogFirst
+	}
+	return 0
+}
+
+func (x *NodeState) GetLogLast() uint64 {
+	if x != nil {
+		return x.LogLast
+	}
+	return 0
+}
+
+func (x *NodeState) GetSnapshotIndex() uint64 {
+	if x != nil {
+		return x.SnapshotIndex
+	}
+	return 0
+}
+
+func (x *NodeState) GetSnapshotAtUs() int64 {
+	if x != nil {
+		return x.SnapshotAtUs
+	}
+	return 0
+}
+
+func (x *NodeState) GetSnapshotReceived() bool {
+	if x != nil {
+		return x.SnapshotReceived
+	}
+	return false
+}
+
+func (x *NodeState) GetSnapshotBytes() uint64 {
+	if x != nil {
+		return x.SnapshotBytes
+	}
+	return 0
+}
+
+func (x *NodeState) GetDiskFree() uint64 {
+	if x != nil {
+		return x.DiskFree
+	}
+	return 0
+}
+
+func (x *NodeState) GetDiskTotal() uint64 {
+	if x != nil {
+		return x.DiskTotal
+	}
+	return 0
+}
+
+func (x *NodeState) GetDiskLimit() uint64 {
+	if x != nil {
+		return x.DiskLimit
+	}
+	return 0
+}
+
+func (x *NodeState) GetDiskRefuses() bool {
+	if x != nil {
+		return x.DiskRefuses
+	}
+	return false
+}
+
+func (x *NodeState) GetDatabase() *Database {
+	if x != nil {
+		return x.Database
+	}
+	return nil
+}
+
+func (x *NodeState) GetFollowers() []*Follower {
+	if x != nil {
+		return x.Followers
+	}
+	return nil
+}
+
+// Follower is how far a node's log is, as the leader sees it.
+type Follower struct {
+	state         protoimpl.MessageState `protogen:"open.v1"`
+	Id            []byte                 `protobuf:"bytes,1,opt,name=id,proto3" json:"id,omitempty"`    // 16 bytes
+	Lag           uint64                 `protobuf:"varint,2,opt,name=lag,proto3" json:"lag,omitempty"` // entries that it lacked when it last answered
+	unknownFields protoimpl.UnknownFields
+	sizeCache     protoimpl.SizeCache
+}
+
+func (x *Follower) Reset() {
+	*x = Follower{}
+	mi := &file_wire_proto_msgTypes[41]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Follower) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Follower) ProtoMessage() {}
+
+func (x *Follower) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[41]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Follower.ProtoReflect.Descriptor instead.
+func (*Follower) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{41}
+}
+
+func (x *Follower) GetId() []byte {
+	if x != nil {
+		return x.Id
+	}
+	return nil
+}
+
+func (x *Follower) GetLag() uint64 {
+	if x != nil {
+		return x.Lag
+	}
+	return 0
+}
+
+// Database is how a node's RocksDB is, all column families together. Bytes unless something else is said.
+type Database struct {
+	state              protoimpl.MessageState `protogen:"open.v1"`
+	Memtables          uint64                 `protobuf:"varint,1,opt,name=memtables,proto3" json:"memtables,omitempty"`
+	BlockCache         uint64                 `protobuf:"varint,2,opt,name=block_cache,json=blockCache,proto3" json:"block_cache,omitempty"`
+	BlockCacheCapacity uint64                 `protobuf:"varint,3,opt,name=block_cache_capacity,json=blockCacheCapacity,proto3" json:"block_cache_capacity,omitempty"`
+	Tables             uint64                 `protobuf:"varint,4,opt,name=tables,proto3" json:"tables,omitempty"`                                                // files
+	LiveData           uint64                 `protobuf:"varint,5,opt,name=live_data,json=liveData,proto3" json:"live_data,omitempty"`                            // an estimate
+	PendingCompaction  uint64                 `protobuf:"varint,6,opt,name=pending_compaction,json=pendingCompaction,proto3" json:"pending_compaction,omitempty"` // an estimate
+	Wal                uint64                 `protobuf:"varint,7,opt,name=wal,proto3" json:"wal,omitempty"`                                                      // files of its own log
+	Files              []uint64               `protobuf:"varint,8,rep,packed,name=files,proto3" json:"files,omitempty"`                                           // how many table files there are, by level
+	Compactions        uint64                 `protobuf:"varint,9,opt,name=compactions,proto3" json:"compactions,omitempty"`                                      // running
+	Flushes            uint64                 `protobuf:"varint,10,opt,name=flushes,proto3" json:"flushes,omitempty"`                                             // running
+	StalledUs          uint64                 `protobuf:"varint,11,opt,name=stalled_us,json=stalledUs,proto3" json:"stalled_us,omitempty"`                        // writes were held up, since it was opened
+	WriteStopped       bool                   `protobuf:"varint,12,opt,name=write_stopped,json=writeStopped,proto3" json:"write_stopped,omitempty"`               // writes wait now
+	WriteRate          uint64                 `protobuf:"varint,13,opt,name=write_rate,json=writeRate,proto3" json:"write_rate,omitempty"`                        // a second, to which writes are slowed down now; 0 if they are not
+	unknownFields      protoimpl.UnknownFields
+	sizeCache          protoimpl.SizeCache
+}
+
+func (x *Database) Reset() {
+	*x = Database{}
+	mi := &file_wire_proto_msgTypes[42]
+	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+	ms.StoreMessageInfo(mi)
+}
+
+func (x *Database) String() string {
+	return protoimpl.X.MessageStringOf(x)
+}
+
+func (*Database) ProtoMessage() {}
+
+func (x *Database) ProtoReflect() protoreflect.Message {
+	mi := &file_wire_proto_msgTypes[42]
+	if x != nil {
+		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
+		if ms.LoadMessageInfo() == nil {
+			ms.StoreMessageInfo(mi)
+		}
+		return ms
+	}
+	return mi.MessageOf(x)
+}
+
+// Deprecated: Use Database.ProtoReflect.Descriptor instead.
+func (*Database) Descriptor() ([]byte, []int) {
+	return file_wire_proto_rawDescGZIP(), []int{42}
+}
+
+func (x *Database) GetMemtables() uint64 {
+	if x != nil {
+		return x.Memtables
+	}
+	return 0
+}
+
+func (x *Database) GetBlockCache() uint64 {
+	if x != nil {
+		return x.BlockCache
+	}
+	return 0
+}
+
+func (x *Database) GetBlockCacheCapacity() uint64 {
+	if x != nil {
+		return x.BlockCacheCapacity
+	}
+	return 0
+}
+
+func (x *Database) GetTables() uint64 {
+	if x != nil {
+		return x.Tables
+	}
+	return 0
+}
+
+func (x *Database) GetLiveData() uint64 {
+	if x != nil {
+		return x.LiveData
+	}
+	return 0
+}
+
+func (x *Database) GetPendingCompaction() uint64 {
+	if x != nil {
+		return x.PendingCompaction
+	}
+	return 0
+}
+
+func (x *Database) GetWal() uint64 {
+	if x != nil {
+		return x.Wal
+	}
+	return 0
+}
+
+func (x *Database) GetFiles() []uint64 {
+	if x != nil {
+		return x.Files
+	}
+	return nil
+}
+
+func (x *Database) GetCompactions() uint64 {
+	if x != nil {
+		return x.Compactions
+	}
+	return 0
+}
+
+func (x *Database) GetFlushes() uint64 {
+	if x != nil {
+		return x.Flushes
+	}
+	return 0
+}
+
+func (x *Database) GetStalledUs() uint64 {
+	if x != nil {
+		return x.StalledUs
+	}
+	return 0
+}
+
+func (x *Database) GetWriteStopped() bool {
+	if x != nil {
+		return x.WriteStopped
+	}
+	return false
+}
+
+func (x *Database) GetWriteRate() uint64 {
+	if x != nil {
+		return x.WriteRate
+	}
+	return 0
+}
+
 // Mark is one node's state hash at the index of a mark command.
 type Mark struct {
 	state         protoimpl.MessageState `protogen:"open.v1"`
@@ -3268,7 +3611,7 @@ type Mark struct {
 
 func (x *Mark) Reset() {
 	*x = Mark{}
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3280,7 +3623,7 @@ func (x *Mark) String() string {
 func (*Mark) ProtoMessage() {}
 
 func (x *Mark) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[40]
+	mi := &file_wire_proto_msgTypes[43]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3293,7 +3636,7 @@ func (x *Mark) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Mark.ProtoReflect.Descriptor instead.
 func (*Mark) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{40}
+	return file_wire_proto_rawDescGZIP(), []int{43}
 }
 
 func (x *Mark) GetIndex() uint64 {
@@ -3319,7 +3662,7 @@ type MarkRequest struct {
 
 func (x *MarkRequest) Reset() {
 	*x = MarkRequest{}
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3331,7 +3674,7 @@ func (x *MarkRequest) String() string {
 func (*MarkRequest) ProtoMessage() {}
 
 func (x *MarkRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[41]
+	mi := &file_wire_proto_msgTypes[44]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3344,7 +3687,7 @@ func (x *MarkRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkRequest.ProtoReflect.Descriptor instead.
 func (*MarkRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{41}
+	return file_wire_proto_rawDescGZIP(), []int{44}
 }
 
 type MarkReply struct {
@@ -3356,7 +3699,7 @@ type MarkReply struct {
 
 func (x *MarkReply) Reset() {
 	*x = MarkReply{}
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3368,7 +3711,7 @@ func (x *MarkReply) String() string {
 func (*MarkReply) ProtoMessage() {}
 
 func (x *MarkReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[42]
+	mi := &file_wire_proto_msgTypes[45]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3381,7 +3724,7 @@ func (x *MarkReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use MarkReply.ProtoReflect.Descriptor instead.
 func (*MarkReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{42}
+	return file_wire_proto_rawDescGZIP(), []int{45}
 }
 
 func (x *MarkReply) GetIndex() uint64 {
@@ -3403,7 +3746,7 @@ type DoctorRequest struct {
 
 func (x *DoctorRequest) Reset() {
 	*x = DoctorRequest{}
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3415,7 +3758,7 @@ func (x *DoctorRequest) String() string {
 func (*DoctorRequest) ProtoMessage() {}
 
 func (x *DoctorRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[43]
+	mi := &file_wire_proto_msgTypes[46]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3428,7 +3771,7 @@ func (x *DoctorRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoctorRequest.ProtoReflect.Descriptor instead.
 func (*DoctorRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{43}
+	return file_wire_proto_rawDescGZIP(), []int{46}
 }
 
 func (x *DoctorRequest) GetIndex() uint64 {
@@ -3453,7 +3796,7 @@ type DoctorReply struct {
 
 func (x *DoctorReply) Reset() {
 	*x = DoctorReply{}
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3465,7 +3808,7 @@ func (x *DoctorReply) String() string {
 func (*DoctorReply) ProtoMessage() {}
 
 func (x *DoctorReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[44]
+	mi := &file_wire_proto_msgTypes[47]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3478,7 +3821,7 @@ func (x *DoctorReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use DoctorReply.ProtoReflect.Descriptor instead.
 func (*DoctorReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{44}
+	return file_wire_proto_rawDescGZIP(), []int{47}
 }
 
 func (x *DoctorReply) GetIndex() uint64 {
@@ -3548,7 +3891,7 @@ type Verification struct {
 
 func (x *Verification) Reset() {
 	*x = Verification{}
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3560,7 +3903,7 @@ func (x *Verification) String() string {
 func (*Verification) ProtoMessage() {}
 
 func (x *Verification) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[45]
+	mi := &file_wire_proto_msgTypes[48]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3573,7 +3916,7 @@ func (x *Verification) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Verification.ProtoReflect.Descriptor instead.
 func (*Verification) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{45}
+	return file_wire_proto_rawDescGZIP(), []int{48}
 }
 
 func (x *Verification) GetRecords() uint64 {
@@ -3653,7 +3996,7 @@ type JoinRequest struct {
 
 func (x *JoinRequest) Reset() {
 	*x = JoinRequest{}
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3665,7 +4008,7 @@ func (x *JoinRequest) String() string {
 func (*JoinRequest) ProtoMessage() {}
 
 func (x *JoinRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[46]
+	mi := &file_wire_proto_msgTypes[49]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3678,7 +4021,7 @@ func (x *JoinRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinRequest.ProtoReflect.Descriptor instead.
 func (*JoinRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{46}
+	return file_wire_proto_rawDescGZIP(), []int{49}
 }
 
 func (x *JoinRequest) GetMember() *Member {
@@ -3719,7 +4062,7 @@ type JoinReply struct {
 
 func (x *JoinReply) Reset() {
 	*x = JoinReply{}
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3731,7 +4074,7 @@ func (x *JoinReply) String() string {
 func (*JoinReply) ProtoMessage() {}
 
 func (x *JoinReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[47]
+	mi := &file_wire_proto_msgTypes[50]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3744,7 +4087,7 @@ func (x *JoinReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use JoinReply.ProtoReflect.Descriptor instead.
 func (*JoinReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{47}
+	return file_wire_proto_rawDescGZIP(), []int{50}
 }
 
 func (x *JoinReply) GetClusterId() []byte {
@@ -3771,7 +4114,7 @@ type RemoveRequest struct {
 
 func (x *RemoveRequest) Reset() {
 	*x = RemoveRequest{}
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3783,7 +4126,7 @@ func (x *RemoveRequest) String() string {
 func (*RemoveRequest) ProtoMessage() {}
 
 func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[48]
+	mi := &file_wire_proto_msgTypes[51]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3796,7 +4139,7 @@ func (x *RemoveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveRequest.ProtoReflect.Descriptor instead.
 func (*RemoveRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{48}
+	return file_wire_proto_rawDescGZIP(), []int{51}
 }
 
 func (x *RemoveRequest) GetNodeId() []byte {
@@ -3814,7 +4157,7 @@ type RemoveReply struct {
 
 func (x *RemoveReply) Reset() {
 	*x = RemoveReply{}
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3826,7 +4169,7 @@ func (x *RemoveReply) String() string {
 func (*RemoveReply) ProtoMessage() {}
 
 func (x *RemoveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[49]
+	mi := &file_wire_proto_msgTypes[52]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3839,7 +4182,7 @@ func (x *RemoveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RemoveReply.ProtoReflect.Descriptor instead.
 func (*RemoveReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{49}
+	return file_wire_proto_rawDescGZIP(), []int{52}
 }
 
 // LeaveRequest asks the node that gets it to leave its cluster and go down.
@@ -3851,7 +4194,7 @@ type LeaveRequest struct {
 
 func (x *LeaveRequest) Reset() {
 	*x = LeaveRequest{}
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3863,7 +4206,7 @@ func (x *LeaveRequest) String() string {
 func (*LeaveRequest) ProtoMessage() {}
 
 func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[50]
+	mi := &file_wire_proto_msgTypes[53]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3876,7 +4219,7 @@ func (x *LeaveRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveRequest.ProtoReflect.Descriptor instead.
 func (*LeaveRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{50}
+	return file_wire_proto_rawDescGZIP(), []int{53}
 }
 
 type LeaveReply struct {
@@ -3887,7 +4230,7 @@ type LeaveReply struct {
 
 func (x *LeaveReply) Reset() {
 	*x = LeaveReply{}
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3899,7 +4242,7 @@ func (x *LeaveReply) String() string {
 func (*LeaveReply) ProtoMessage() {}
 
 func (x *LeaveReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[51]
+	mi := &file_wire_proto_msgTypes[54]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3912,7 +4255,7 @@ func (x *LeaveReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use LeaveReply.ProtoReflect.Descriptor instead.
 func (*LeaveReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{51}
+	return file_wire_proto_rawDescGZIP(), []int{54}
 }
 
 // TransferRequest hands leadership to a member; to any up-to-date one if node_id is empty.
@@ -3925,7 +4268,7 @@ type TransferRequest struct {
 
 func (x *TransferRequest) Reset() {
 	*x = TransferRequest{}
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3937,7 +4280,7 @@ func (x *TransferRequest) String() string {
 func (*TransferRequest) ProtoMessage() {}
 
 func (x *TransferRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[52]
+	mi := &file_wire_proto_msgTypes[55]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3950,7 +4293,7 @@ func (x *TransferRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferRequest.ProtoReflect.Descriptor instead.
 func (*TransferRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{52}
+	return file_wire_proto_rawDescGZIP(), []int{55}
 }
 
 func (x *TransferRequest) GetNodeId() []byte {
@@ -3969,7 +4312,7 @@ type TransferReply struct {
 
 func (x *TransferReply) Reset() {
 	*x = TransferReply{}
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -3981,7 +4324,7 @@ func (x *TransferReply) String() string {
 func (*TransferReply) ProtoMessage() {}
 
 func (x *TransferReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[53]
+	mi := &file_wire_proto_msgTypes[56]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -3994,7 +4337,7 @@ func (x *TransferReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TransferReply.ProtoReflect.Descriptor instead.
 func (*TransferReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{53}
+	return file_wire_proto_rawDescGZIP(), []int{56}
 }
 
 func (x *TransferReply) GetLeaderAddress() string {
@@ -4015,7 +4358,7 @@ type AdoptRequest struct {
 
 func (x *AdoptRequest) Reset() {
 	*x = AdoptRequest{}
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4027,7 +4370,7 @@ func (x *AdoptRequest) String() string {
 func (*AdoptRequest) ProtoMessage() {}
 
 func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[54]
+	mi := &file_wire_proto_msgTypes[57]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4040,7 +4383,7 @@ func (x *AdoptRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptRequest.ProtoReflect.Descriptor instead.
 func (*AdoptRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{54}
+	return file_wire_proto_rawDescGZIP(), []int{57}
 }
 
 func (x *AdoptRequest) GetAddresses() []string {
@@ -4065,7 +4408,7 @@ type AdoptReply struct {
 
 func (x *AdoptReply) Reset() {
 	*x = AdoptReply{}
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4077,7 +4420,7 @@ func (x *AdoptReply) String() string {
 func (*AdoptReply) ProtoMessage() {}
 
 func (x *AdoptReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[55]
+	mi := &file_wire_proto_msgTypes[58]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4090,7 +4433,7 @@ func (x *AdoptReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use AdoptReply.ProtoReflect.Descriptor instead.
 func (*AdoptReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{55}
+	return file_wire_proto_rawDescGZIP(), []int{58}
 }
 
 // SaveSnapshotRequest asks the node that gets it for the next piece of a snapshot of its state.
@@ -4104,7 +4447,7 @@ type SaveSnapshotRequest struct {
 
 func (x *SaveSnapshotRequest) Reset() {
 	*x = SaveSnapshotRequest{}
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4116,7 +4459,7 @@ func (x *SaveSnapshotRequest) String() string {
 func (*SaveSnapshotRequest) ProtoMessage() {}
 
 func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[56]
+	mi := &file_wire_proto_msgTypes[59]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4129,7 +4472,7 @@ func (x *SaveSnapshotRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotRequest.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{56}
+	return file_wire_proto_rawDescGZIP(), []int{59}
 }
 
 func (x *SaveSnapshotRequest) GetOffset() uint64 {
@@ -4156,7 +4499,7 @@ type SaveSnapshotReply struct {
 
 func (x *SaveSnapshotReply) Reset() {
 	*x = SaveSnapshotReply{}
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4168,7 +4511,7 @@ func (x *SaveSnapshotReply) String() string {
 func (*SaveSnapshotReply) ProtoMessage() {}
 
 func (x *SaveSnapshotReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[57]
+	mi := &file_wire_proto_msgTypes[60]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4181,7 +4524,7 @@ func (x *SaveSnapshotReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SaveSnapshotReply.ProtoReflect.Descriptor instead.
 func (*SaveSnapshotReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{57}
+	return file_wire_proto_rawDescGZIP(), []int{60}
 }
 
 func (x *SaveSnapshotReply) GetData() []byte {
@@ -4208,7 +4551,7 @@ type SetDispatchRequest struct {
 
 func (x *SetDispatchRequest) Reset() {
 	*x = SetDispatchRequest{}
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4220,7 +4563,7 @@ func (x *SetDispatchRequest) String() string {
 func (*SetDispatchRequest) ProtoMessage() {}
 
 func (x *SetDispatchRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[58]
+	mi := &file_wire_proto_msgTypes[61]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4233,7 +4576,7 @@ func (x *SetDispatchRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDispatchRequest.ProtoReflect.Descriptor instead.
 func (*SetDispatchRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{58}
+	return file_wire_proto_rawDescGZIP(), []int{61}
 }
 
 func (x *SetDispatchRequest) GetPaused() bool {
@@ -4251,7 +4594,7 @@ type SetDispatchReply struct {
 
 func (x *SetDispatchReply) Reset() {
 	*x = SetDispatchReply{}
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4263,7 +4606,7 @@ func (x *SetDispatchReply) String() string {
 func (*SetDispatchReply) ProtoMessage() {}
 
 func (x *SetDispatchReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[59]
+	mi := &file_wire_proto_msgTypes[62]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4276,7 +4619,7 @@ func (x *SetDispatchReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetDispatchReply.ProtoReflect.Descriptor instead.
 func (*SetDispatchReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{59}
+	return file_wire_proto_rawDescGZIP(), []int{62}
 }
 
 // Rate is none if its count is 0.
@@ -4291,7 +4634,7 @@ type Rate struct {
 
 func (x *Rate) Reset() {
 	*x = Rate{}
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4303,7 +4646,7 @@ func (x *Rate) String() string {
 func (*Rate) ProtoMessage() {}
 
 func (x *Rate) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[60]
+	mi := &file_wire_proto_msgTypes[63]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4316,7 +4659,7 @@ func (x *Rate) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Rate.ProtoReflect.Descriptor instead.
 func (*Rate) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{60}
+	return file_wire_proto_rawDescGZIP(), []int{63}
 }
 
 func (x *Rate) GetCount() uint32 {
@@ -4359,7 +4702,7 @@ type SetQueueRequest struct {
 
 func (x *SetQueueRequest) Reset() {
 	*x = SetQueueRequest{}
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4371,7 +4714,7 @@ func (x *SetQueueRequest) String() string {
 func (*SetQueueRequest) ProtoMessage() {}
 
 func (x *SetQueueRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[61]
+	mi := &file_wire_proto_msgTypes[64]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4384,7 +4727,7 @@ func (x *SetQueueRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetQueueRequest.ProtoReflect.Descriptor instead.
 func (*SetQueueRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{61}
+	return file_wire_proto_rawDescGZIP(), []int{64}
 }
 
 func (x *SetQueueRequest) GetQueue() string {
@@ -4465,7 +4808,7 @@ type SetQueueReply struct {
 
 func (x *SetQueueReply) Reset() {
 	*x = SetQueueReply{}
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4477,7 +4820,7 @@ func (x *SetQueueReply) String() string {
 func (*SetQueueReply) ProtoMessage() {}
 
 func (x *SetQueueReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[62]
+	mi := &file_wire_proto_msgTypes[65]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4490,7 +4833,7 @@ func (x *SetQueueReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetQueueReply.ProtoReflect.Descriptor instead.
 func (*SetQueueReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{62}
+	return file_wire_proto_rawDescGZIP(), []int{65}
 }
 
 type QueuesRequest struct {
@@ -4504,7 +4847,7 @@ type QueuesRequest struct {
 
 func (x *QueuesRequest) Reset() {
 	*x = QueuesRequest{}
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4516,7 +4859,7 @@ func (x *QueuesRequest) String() string {
 func (*QueuesRequest) ProtoMessage() {}
 
 func (x *QueuesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[63]
+	mi := &file_wire_proto_msgTypes[66]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4529,7 +4872,7 @@ func (x *QueuesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuesRequest.ProtoReflect.Descriptor instead.
 func (*QueuesRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{63}
+	return file_wire_proto_rawDescGZIP(), []int{66}
 }
 
 func (x *QueuesRequest) GetQueue() string {
@@ -4573,7 +4916,7 @@ type QueueState struct {
 
 func (x *QueueState) Reset() {
 	*x = QueueState{}
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4585,7 +4928,7 @@ func (x *QueueState) String() string {
 func (*QueueState) ProtoMessage() {}
 
 func (x *QueueState) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[64]
+	mi := &file_wire_proto_msgTypes[67]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4598,7 +4941,7 @@ func (x *QueueState) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueueState.ProtoReflect.Descriptor instead.
 func (*QueueState) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{64}
+	return file_wire_proto_rawDescGZIP(), []int{67}
 }
 
 func (x *QueueState) GetQueue() string {
@@ -4694,7 +5037,7 @@ type QueuesReply struct {
 
 func (x *QueuesReply) Reset() {
 	*x = QueuesReply{}
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4706,7 +5049,7 @@ func (x *QueuesReply) String() string {
 func (*QueuesReply) ProtoMessage() {}
 
 func (x *QueuesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[65]
+	mi := &file_wire_proto_msgTypes[68]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4719,7 +5062,7 @@ func (x *QueuesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use QueuesReply.ProtoReflect.Descriptor instead.
 func (*QueuesReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{65}
+	return file_wire_proto_rawDescGZIP(), []int{68}
 }
 
 func (x *QueuesReply) GetQueues() []*QueueState {
@@ -4743,7 +5086,7 @@ type Retention struct {
 
 func (x *Retention) Reset() {
 	*x = Retention{}
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4755,7 +5098,7 @@ func (x *Retention) String() string {
 func (*Retention) ProtoMessage() {}
 
 func (x *Retention) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[66]
+	mi := &file_wire_proto_msgTypes[69]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4768,7 +5111,7 @@ func (x *Retention) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Retention.ProtoReflect.Descriptor instead.
 func (*Retention) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{66}
+	return file_wire_proto_rawDescGZIP(), []int{69}
 }
 
 func (x *Retention) GetType() string {
@@ -4811,7 +5154,7 @@ type RetentionRequest struct {
 
 func (x *RetentionRequest) Reset() {
 	*x = RetentionRequest{}
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4823,7 +5166,7 @@ func (x *RetentionRequest) String() string {
 func (*RetentionRequest) ProtoMessage() {}
 
 func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[67]
+	mi := &file_wire_proto_msgTypes[70]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4836,7 +5179,7 @@ func (x *RetentionRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionRequest.ProtoReflect.Descriptor instead.
 func (*RetentionRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{67}
+	return file_wire_proto_rawDescGZIP(), []int{70}
 }
 
 func (x *RetentionRequest) GetSet() *Retention {
@@ -4869,7 +5212,7 @@ type RetentionReply struct {
 
 func (x *RetentionReply) Reset() {
 	*x = RetentionReply{}
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4881,7 +5224,7 @@ func (x *RetentionReply) String() string {
 func (*RetentionReply) ProtoMessage() {}
 
 func (x *RetentionReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[68]
+	mi := &file_wire_proto_msgTypes[71]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4894,7 +5237,7 @@ func (x *RetentionReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RetentionReply.ProtoReflect.Descriptor instead.
 func (*RetentionReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{68}
+	return file_wire_proto_rawDescGZIP(), []int{71}
 }
 
 func (x *RetentionReply) GetSettings() []*Retention {
@@ -4934,7 +5277,7 @@ type Schedule struct {
 
 func (x *Schedule) Reset() {
 	*x = Schedule{}
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -4946,7 +5289,7 @@ func (x *Schedule) String() string {
 func (*Schedule) ProtoMessage() {}
 
 func (x *Schedule) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[69]
+	mi := &file_wire_proto_msgTypes[72]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -4959,7 +5302,7 @@ func (x *Schedule) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Schedule.ProtoReflect.Descriptor instead.
 func (*Schedule) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{69}
+	return file_wire_proto_rawDescGZIP(), []int{72}
 }
 
 func (x *Schedule) GetName() string {
@@ -5116,7 +5459,7 @@ type SetScheduleRequest struct {
 
 func (x *SetScheduleRequest) Reset() {
 	*x = SetScheduleRequest{}
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5128,7 +5471,7 @@ func (x *SetScheduleRequest) String() string {
 func (*SetScheduleRequest) ProtoMessage() {}
 
 func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[70]
+	mi := &file_wire_proto_msgTypes[73]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5141,7 +5484,7 @@ func (x *SetScheduleRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleRequest.ProtoReflect.Descriptor instead.
 func (*SetScheduleRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{70}
+	return file_wire_proto_rawDescGZIP(), []int{73}
 }
 
 func (x *SetScheduleRequest) GetAction() uint32 {
@@ -5196,7 +5539,7 @@ type SetScheduleReply struct {
 
 func (x *SetScheduleReply) Reset() {
 	*x = SetScheduleReply{}
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5208,7 +5551,7 @@ func (x *SetScheduleReply) String() string {
 func (*SetScheduleReply) ProtoMessage() {}
 
 func (x *SetScheduleReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[71]
+	mi := &file_wire_proto_msgTypes[74]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5221,7 +5564,7 @@ func (x *SetScheduleReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SetScheduleReply.ProtoReflect.Descriptor instead.
 func (*SetScheduleReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{71}
+	return file_wire_proto_rawDescGZIP(), []int{74}
 }
 
 func (x *SetScheduleReply) GetSchedule() *Schedule {
@@ -5251,7 +5594,7 @@ type SchedulesRequest struct {
 
 func (x *SchedulesRequest) Reset() {
 	*x = SchedulesRequest{}
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5263,7 +5606,7 @@ func (x *SchedulesRequest) String() string {
 func (*SchedulesRequest) ProtoMessage() {}
 
 func (x *SchedulesRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[72]
+	mi := &file_wire_proto_msgTypes[75]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5276,7 +5619,7 @@ func (x *SchedulesRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulesRequest.ProtoReflect.Descriptor instead.
 func (*SchedulesRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{72}
+	return file_wire_proto_rawDescGZIP(), []int{75}
 }
 
 func (x *SchedulesRequest) GetName() string {
@@ -5325,7 +5668,7 @@ type SchedulesReply struct {
 
 func (x *SchedulesReply) Reset() {
 	*x = SchedulesReply{}
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5337,7 +5680,7 @@ func (x *SchedulesReply) String() string {
 func (*SchedulesReply) ProtoMessage() {}
 
 func (x *SchedulesReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[73]
+	mi := &file_wire_proto_msgTypes[76]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5350,7 +5693,7 @@ func (x *SchedulesReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use SchedulesReply.ProtoReflect.Descriptor instead.
 func (*SchedulesReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{73}
+	return file_wire_proto_rawDescGZIP(), []int{76}
 }
 
 func (x *SchedulesReply) GetSchedules() []*Schedule {
@@ -5386,7 +5729,7 @@ type WorkersRequest struct {
 
 func (x *WorkersRequest) Reset() {
 	*x = WorkersRequest{}
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5398,7 +5741,7 @@ func (x *WorkersRequest) String() string {
 func (*WorkersRequest) ProtoMessage() {}
 
 func (x *WorkersRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[74]
+	mi := &file_wire_proto_msgTypes[77]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5411,7 +5754,7 @@ func (x *WorkersRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkersRequest.ProtoReflect.Descriptor instead.
 func (*WorkersRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{74}
+	return file_wire_proto_rawDescGZIP(), []int{77}
 }
 
 func (x *WorkersRequest) GetDrain() string {
@@ -5445,7 +5788,7 @@ type WorkersReply struct {
 
 func (x *WorkersReply) Reset() {
 	*x = WorkersReply{}
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5457,7 +5800,7 @@ func (x *WorkersReply) String() string {
 func (*WorkersReply) ProtoMessage() {}
 
 func (x *WorkersReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[75]
+	mi := &file_wire_proto_msgTypes[78]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5470,7 +5813,7 @@ func (x *WorkersReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use WorkersReply.ProtoReflect.Descriptor instead.
 func (*WorkersReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{75}
+	return file_wire_proto_rawDescGZIP(), []int{78}
 }
 
 func (x *WorkersReply) GetWorkers() []*Worker {
@@ -5506,7 +5849,7 @@ type Worker struct {
 
 func (x *Worker) Reset() {
 	*x = Worker{}
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5518,7 +5861,7 @@ func (x *Worker) String() string {
 func (*Worker) ProtoMessage() {}
 
 func (x *Worker) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[76]
+	mi := &file_wire_proto_msgTypes[79]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5531,7 +5874,7 @@ func (x *Worker) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Worker.ProtoReflect.Descriptor instead.
 func (*Worker) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{76}
+	return file_wire_proto_rawDescGZIP(), []int{79}
 }
 
 func (x *Worker) GetSession() []byte {
@@ -5621,7 +5964,7 @@ type Selection struct {
 
 func (x *Selection) Reset() {
 	*x = Selection{}
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5633,7 +5976,7 @@ func (x *Selection) String() string {
 func (*Selection) ProtoMessage() {}
 
 func (x *Selection) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[77]
+	mi := &file_wire_proto_msgTypes[80]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5646,7 +5989,7 @@ func (x *Selection) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Selection.ProtoReflect.Descriptor instead.
 func (*Selection) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{77}
+	return file_wire_proto_rawDescGZIP(), []int{80}
 }
 
 func (x *Selection) GetQueue() string {
@@ -5720,7 +6063,7 @@ type StartOperationRequest struct {
 
 func (x *StartOperationRequest) Reset() {
 	*x = StartOperationRequest{}
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5732,7 +6075,7 @@ func (x *StartOperationRequest) String() string {
 func (*StartOperationRequest) ProtoMessage() {}
 
 func (x *StartOperationRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[78]
+	mi := &file_wire_proto_msgTypes[81]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5745,7 +6088,7 @@ func (x *StartOperationRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartOperationRequest.ProtoReflect.Descriptor instead.
 func (*StartOperationRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{78}
+	return file_wire_proto_rawDescGZIP(), []int{81}
 }
 
 func (x *StartOperationRequest) GetId() []byte {
@@ -5800,7 +6143,7 @@ type StartOperationReply struct {
 
 func (x *StartOperationReply) Reset() {
 	*x = StartOperationReply{}
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5812,7 +6155,7 @@ func (x *StartOperationReply) String() string {
 func (*StartOperationReply) ProtoMessage() {}
 
 func (x *StartOperationReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[79]
+	mi := &file_wire_proto_msgTypes[82]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5825,7 +6168,7 @@ func (x *StartOperationReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use StartOperationReply.ProtoReflect.Descriptor instead.
 func (*StartOperationReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{79}
+	return file_wire_proto_rawDescGZIP(), []int{82}
 }
 
 func (x *StartOperationReply) GetOperation() *Operation {
@@ -5861,7 +6204,7 @@ type Operation struct {
 
 func (x *Operation) Reset() {
 	*x = Operation{}
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[83]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5873,7 +6216,7 @@ func (x *Operation) String() string {
 func (*Operation) ProtoMessage() {}
 
 func (x *Operation) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[80]
+	mi := &file_wire_proto_msgTypes[83]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -5886,7 +6229,7 @@ func (x *Operation) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Operation.ProtoReflect.Descriptor instead.
 func (*Operation) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{80}
+	return file_wire_proto_rawDescGZIP(), []int{83}
 }
 
 func (x *Operation) GetId() []byte {
@@ -5978,7 +6321,7 @@ type OperationsRequest struct {
 
 func (x *OperationsRequest) Reset() {
 	*x = OperationsRequest{}
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[84]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -5990,7 +6333,7 @@ func (x *OperationsRequest) String() string {
 func (*OperationsRequest) ProtoMessage() {}
 
 func (x *OperationsRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[81]
+	mi := &file_wire_proto_msgTypes[84]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6003,7 +6346,7 @@ func (x *OperationsRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationsRequest.ProtoReflect.Descriptor instead.
 func (*OperationsRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{81}
+	return file_wire_proto_rawDescGZIP(), []int{84}
 }
 
 func (x *OperationsRequest) GetId() []byte {
@@ -6036,7 +6379,7 @@ type OperationsReply struct {
 
 func (x *OperationsReply) Reset() {
 	*x = OperationsReply{}
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[85]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6048,7 +6391,7 @@ func (x *OperationsReply) String() string {
 func (*OperationsReply) ProtoMessage() {}
 
 func (x *OperationsReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[82]
+	mi := &file_wire_proto_msgTypes[85]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6061,7 +6404,7 @@ func (x *OperationsReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use OperationsReply.ProtoReflect.Descriptor instead.
 func (*OperationsReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{82}
+	return file_wire_proto_rawDescGZIP(), []int{85}
 }
 
 func (x *OperationsReply) GetOperations() []*Operation {
@@ -6087,7 +6430,7 @@ type Token struct {
 
 func (x *Token) Reset() {
 	*x = Token{}
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[86]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6099,7 +6442,7 @@ func (x *Token) String() string {
 func (*Token) ProtoMessage() {}
 
 func (x *Token) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[83]
+	mi := &file_wire_proto_msgTypes[86]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6112,7 +6455,7 @@ func (x *Token) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use Token.ProtoReflect.Descriptor instead.
 func (*Token) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{83}
+	return file_wire_proto_rawDescGZIP(), []int{86}
 }
 
 func (x *Token) GetId() string {
@@ -6176,7 +6519,7 @@ type CreateTokenRequest struct {
 
 func (x *CreateTokenRequest) Reset() {
 	*x = CreateTokenRequest{}
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[87]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6188,7 +6531,7 @@ func (x *CreateTokenRequest) String() string {
 func (*CreateTokenRequest) ProtoMessage() {}
 
 func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[84]
+	mi := &file_wire_proto_msgTypes[87]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6201,7 +6544,7 @@ func (x *CreateTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenRequest.ProtoReflect.Descriptor instead.
 func (*CreateTokenRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{84}
+	return file_wire_proto_rawDescGZIP(), []int{87}
 }
 
 func (x *CreateTokenRequest) GetToken() *Token {
@@ -6234,7 +6577,7 @@ type CreateTokenReply struct {
 
 func (x *CreateTokenReply) Reset() {
 	*x = CreateTokenReply{}
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[88]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6246,7 +6589,7 @@ func (x *CreateTokenReply) String() string {
 func (*CreateTokenReply) ProtoMessage() {}
 
 func (x *CreateTokenReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[85]
+	mi := &file_wire_proto_msgTypes[88]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6259,7 +6602,7 @@ func (x *CreateTokenReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use CreateTokenReply.ProtoReflect.Descriptor instead.
 func (*CreateTokenReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{85}
+	return file_wire_proto_rawDescGZIP(), []int{88}
 }
 
 func (x *CreateTokenReply) GetToken() *Token {
@@ -6278,7 +6621,7 @@ type TokensRequest struct {
 
 func (x *TokensRequest) Reset() {
 	*x = TokensRequest{}
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[89]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6290,7 +6633,7 @@ func (x *TokensRequest) String() string {
 func (*TokensRequest) ProtoMessage() {}
 
 func (x *TokensRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[86]
+	mi := &file_wire_proto_msgTypes[89]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6303,7 +6646,7 @@ func (x *TokensRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokensRequest.ProtoReflect.Descriptor instead.
 func (*TokensRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{86}
+	return file_wire_proto_rawDescGZIP(), []int{89}
 }
 
 func (x *TokensRequest) GetStale() bool {
@@ -6322,7 +6665,7 @@ type TokensReply struct {
 
 func (x *TokensReply) Reset() {
 	*x = TokensReply{}
-	mi := &file_wire_proto_msgTypes[87]
+	mi := &file_wire_proto_msgTypes[90]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6334,7 +6677,7 @@ func (x *TokensReply) String() string {
 func (*TokensReply) ProtoMessage() {}
 
 func (x *TokensReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[87]
+	mi := &file_wire_proto_msgTypes[90]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6347,7 +6690,7 @@ func (x *TokensReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use TokensReply.ProtoReflect.Descriptor instead.
 func (*TokensReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{87}
+	return file_wire_proto_rawDescGZIP(), []int{90}
 }
 
 func (x *TokensReply) GetTokens() []*Token {
@@ -6367,7 +6710,7 @@ type RevokeTokenRequest struct {
 
 func (x *RevokeTokenRequest) Reset() {
 	*x = RevokeTokenRequest{}
-	mi := &file_wire_proto_msgTypes[88]
+	mi := &file_wire_proto_msgTypes[91]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6379,7 +6722,7 @@ func (x *RevokeTokenRequest) String() string {
 func (*RevokeTokenRequest) ProtoMessage() {}
 
 func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[88]
+	mi := &file_wire_proto_msgTypes[91]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6392,7 +6735,7 @@ func (x *RevokeTokenRequest) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenRequest.ProtoReflect.Descriptor instead.
 func (*RevokeTokenRequest) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{88}
+	return file_wire_proto_rawDescGZIP(), []int{91}
 }
 
 func (x *RevokeTokenRequest) GetId() string {
@@ -6418,7 +6761,7 @@ type RevokeTokenReply struct {
 
 func (x *RevokeTokenReply) Reset() {
 	*x = RevokeTokenReply{}
-	mi := &file_wire_proto_msgTypes[89]
+	mi := &file_wire_proto_msgTypes[92]
 	ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 	ms.StoreMessageInfo(mi)
 }
@@ -6430,7 +6773,7 @@ func (x *RevokeTokenReply) String() string {
 func (*RevokeTokenReply) ProtoMessage() {}
 
 func (x *RevokeTokenReply) ProtoReflect() protoreflect.Message {
-	mi := &file_wire_proto_msgTypes[89]
+	mi := &file_wire_proto_msgTypes[92]
 	if x != nil {
 		ms := protoimpl.X.MessageStateOf(protoimpl.Pointer(x))
 		if ms.LoadMessageInfo() == nil {
@@ -6443,7 +6786,7 @@ func (x *RevokeTokenReply) ProtoReflect() protoreflect.Message {
 
 // Deprecated: Use RevokeTokenReply.ProtoReflect.Descriptor instead.
 func (*RevokeTokenReply) Descriptor() ([]byte, []int) {
-	return file_wire_proto_rawDescGZIP(), []int{89}
+	return file_wire_proto_rawDescGZIP(), []int{92}
 }
 
 func (x *RevokeTokenReply) GetToken() *Token {
@@ -6749,7 +7092,7 @@ const file_wire_proto_rawDesc = "" +
 	"\x06leader\x18\x05 \x01(\bR\x06leader\x12\x14\n" +
 	"\x05voter\x18\x06 \x01(\bR\x05voter\x12.\n" +
 	"\x13max_command_version\x18\a \x01(\rR\x11maxCommandVersion\"\x16\n" +
-	"\x14ClusterStatusRequest\"\xb3\x03\n" +
+	"\x14ClusterStatusRequest\"\xec\x03\n" +
 	"\x12ClusterStatusReply\x12\x1d\n" +
 	"\n" +
 	"cluster_id\x18\x01 \x01(\fR\tclusterId\x12\x17\n" +
@@ -6764,7 +7107,47 @@ const file_wire_proto_rawDesc = "" +
 	"\tlast_mark\x18\n" +
 	" \x01(\v2\x13.haiku.wire.v1.MarkR\blastMark\x12%\n" +
 	"\x0eserver_version\x18\v \x01(\tR\rserverVersion\x12'\n" +
-	"\x0fdispatch_paused\x18\f \x01(\bR\x0edispatchPaused\";\n" +
+	"\x0fdispatch_paused\x18\f \x01(\bR\x0edispatchPaused\x127\n" +
+	"\n" +
+	"node_state\x18\r \x01(\v2\x18.haiku.wire.v1.NodeStateR\tnodeState\"\xeb\x03\n" +
+	"\tNodeState\x12\x1b\n" +
+	"\tlog_bytes\x18\x01 \x01(\x04R\blogBytes\x12\x1b\n" +
+	"\tlog_first\x18\x02 \x01(\x04R\blogFirst\x12\x19\n" +
+	"\blog_last\x18\x03 \x01(\x04R\alogLast\x12%\n" +
+	"\x0esnapshot_index\x18\x04 \x01(\x04R\rsnapshotIndex\x12$\n" +
+	"\x0esnapshot_at_us\x18\x05 \x01(\x03R\fsnapshotAtUs\x12+\n" +
+	"\x11snapshot_received\x18\x06 \x01(\bR\x10snapshotReceived\x12%\n" +
+	"\x0esnapshot_bytes\x18\a \x01(\x04R\rsnapshotBytes\x12\x1b\n" +
+	"\tdisk_free\x18\b \x01(\x04R\bdiskFree\x12\x1d\n" +
+	"\n" +
+	"disk_total\x18\t \x01(\x04R\tdiskTotal\x12\x1d\n" +
+	"\n" +
+	"disk_limit\x18\n" +
+	" \x01(\x04R\tdiskLimit\x12!\n" +
+	"\fdisk_refuses\x18\v \x01(\bR\vdiskRefuses\x123\n" +
+	"\bdatabase\x18\f \x01(\v2\x17.haiku.wire.v1.DatabaseR\bdatabase\x125\n" +
+	"\tfollowers\x18\r \x03(\v2\x17.haiku.wire.v1.FollowerR\tfollowers\",\n" +
+	"\bFollower\x12\x0e\n" +
+	"\x02id\x18\x01 \x01(\fR\x02id\x12\x10\n" +
+	"\x03lag\x18\x02 \x01(\x04R\x03lag\"\xa6\x03\n" +
+	"\bDatabase\x12\x1c\n" +
+	"\tmemtables\x18\x01 \x01(\x04R\tmemtables\x12\x1f\n" +
+	"\vblock_cache\x18\x02 \x01(\x04R\n" +
+	"blockCache\x120\n" +
+	"\x14block_cache_capacity\x18\x03 \x01(\x04R\x12blockCacheCapacity\x12\x16\n" +
+	"\x06tables\x18\x04 \x01(\x04R\x06tables\x12\x1b\n" +
+	"\tlive_data\x18\x05 \x01(\x04R\bliveData\x12-\n" +
+	"\x12pending_compaction\x18\x06 \x01(\x04R\x11pendingCompaction\x12\x10\n" +
+	"\x03wal\x18\a \x01(\x04R\x03wal\x12\x14\n" +
+	"\x05files\x18\b \x03(\x04R\x05files\x12 \n" +
+	"\vcompactions\x18\t \x01(\x04R\vcompactions\x12\x18\n" +
+	"\aflushes\x18\n" +
+	" \x01(\x04R\aflushes\x12\x1d\n" +
+	"\n" +
+	"stalled_us\x18\v \x01(\x04R\tstalledUs\x12#\n" +
+	"\rwrite_stopped\x18\f \x01(\bR\fwriteStopped\x12\x1d\n" +
+	"\n" +
+	"write_rate\x18\r \x01(\x04R\twriteRate\";\n" +
 	"\x04Mark\x12\x14\n" +
 	"\x05index\x18\x01 \x01(\x04R\x05index\x12\x1d\n" +
 	"\n" +
@@ -7029,7 +7412,7 @@ func file_wire_proto_rawDescGZIP() []byte {
 	return file_wire_proto_rawDescData
 }
 
-var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 90)
+var file_wire_proto_msgTypes = make([]protoimpl.MessageInfo, 93)
 var file_wire_proto_goTypes = []any{
 	(*Hello)(nil),                 // 0: haiku.wire.v1.Hello
 	(*ForwardedBy)(nil),           // 1: haiku.wire.v1.ForwardedBy
@@ -7071,56 +7454,59 @@ var file_wire_proto_goTypes = []any{
 	(*Member)(nil),                // 37: haiku.wire.v1.Member
 	(*ClusterStatusRequest)(nil),  // 38: haiku.wire.v1.ClusterStatusRequest
 	(*ClusterStatusReply)(nil),    // 39: haiku.wire.v1.ClusterStatusReply
-	(*Mark)(nil),                  // 40: haiku.wire.v1.Mark
-	(*MarkRequest)(nil),           // 41: haiku.wire.v1.MarkRequest
-	(*MarkReply)(nil),             // 42: haiku.wire.v1.MarkReply
-	(*DoctorRequest)(nil),         // 43: haiku.wire.v1.DoctorRequest
-	(*DoctorReply)(nil),           // 44: haiku.wire.v1.DoctorReply
-	(*Verification)(nil),          // 45: haiku.wire.v1.Verification
-	(*JoinRequest)(nil),           // 46: haiku.wire.v1.JoinRequest
-	(*JoinReply)(nil),             // 47: haiku.wire.v1.JoinReply
-	(*RemoveRequest)(nil),         // 48: haiku.wire.v1.RemoveRequest
-	(*RemoveReply)(nil),           // 49: haiku.wire.v1.RemoveReply
-	(*LeaveRequest)(nil),          // 50: haiku.wire.v1.LeaveRequest
-	(*LeaveReply)(nil),            // 51: haiku.wire.v1.LeaveReply
-	(*TransferRequest)(nil),       // 52: haiku.wire.v1.TransferRequest
-	(*TransferReply)(nil),         // 53: haiku.wire.v1.TransferReply
-	(*AdoptRequest)(nil),          // 54: haiku.wire.v1.AdoptRequest
-	(*AdoptReply)(nil),            // 55: haiku.wire.v1.AdoptReply
-	(*SaveSnapshotRequest)(nil),   // 56: haiku.wire.v1.SaveSnapshotRequest
-	(*SaveSnapshotReply)(nil),     // 57: haiku.wire.v1.SaveSnapshotReply
-	(*SetDispatchRequest)(nil),    // 58: haiku.wire.v1.SetDispatchRequest
-	(*SetDispatchReply)(nil),      // 59: haiku.wire.v1.SetDispatchReply
-	(*Rate)(nil),                  // 60: haiku.wire.v1.Rate
-	(*SetQueueRequest)(nil),       // 61: haiku.wire.v1.SetQueueRequest
-	(*SetQueueReply)(nil),         // 62: haiku.wire.v1.SetQueueReply
-	(*QueuesRequest)(nil),         // 63: haiku.wire.v1.QueuesRequest
-	(*QueueState)(nil),            // 64: haiku.wire.v1.QueueState
-	(*QueuesReply)(nil),           // 65: haiku.wire.v1.QueuesReply
-	(*Retention)(nil),             // 66: haiku.wire.v1.Retention
-	(*RetentionRequest)(nil),      // 67: haiku.wire.v1.RetentionRequest
-	(*RetentionReply)(nil),        // 68: haiku.wire.v1.RetentionReply
-	(*Schedule)(nil),              // 69: haiku.wire.v1.Schedule
-	(*SetScheduleRequest)(nil),    // 70: haiku.wire.v1.SetScheduleRequest
-	(*SetScheduleReply)(nil),      // 71: haiku.wire.v1.SetScheduleReply
-	(*SchedulesRequest)(nil),      // 72: haiku.wire.v1.SchedulesRequest
-	(*SchedulesReply)(nil),        // 73: haiku.wire.v1.SchedulesReply
-	(*WorkersRequest)(nil),        // 74: haiku.wire.v1.WorkersRequest
-	(*WorkersReply)(nil),          // 75: haiku.wire.v1.WorkersReply
-	(*Worker)(nil),                // 76: haiku.wire.v1.Worker
-	(*Selection)(nil),             // 77: haiku.wire.v1.Selection
-	(*StartOperationRequest)(nil), // 78: haiku.wire.v1.StartOperationRequest
-	(*StartOperationReply)(nil),   // 79: haiku.wire.v1.StartOperationReply
-	(*Operation)(nil),             // 80: haiku.wire.v1.Operation
-	(*OperationsRequest)(nil),     // 81: haiku.wire.v1.OperationsRequest
-	(*OperationsReply)(nil),       // 82: haiku.wire.v1.OperationsReply
-	(*Token)(nil),                 // 83: haiku.wire.v1.Token
-	(*CreateTokenRequest)(nil),    // 84: haiku.wire.v1.CreateTokenRequest
-	(*CreateTokenReply)(nil),      // 85: haiku.wire.v1.CreateTokenReply
-	(*TokensRequest)(nil),         // 86: haiku.wire.v1.TokensRequest
-	(*TokensReply)(nil),           // 87: haiku.wire.v1.TokensReply
-	(*RevokeTokenRequest)(nil),    // 88: haiku.wire.v1.RevokeTokenRequest
-	(*RevokeTokenReply)(nil),      // 89: haiku.wire.v1.RevokeTokenReply
+	(*NodeState)(nil),             // 40: haiku.wire.v1.NodeState
+	(*Follower)(nil),              // 41: haiku.wire.v1.Follower
+	(*Database)(nil),              // 42: haiku.wire.v1.Database
+	(*Mark)(nil),                  // 43: haiku.wire.v1.Mark
+	(*MarkRequest)(nil),           // 44: haiku.wire.v1.MarkRequest
+	(*MarkReply)(nil),             // 45: haiku.wire.v1.MarkReply
+	(*DoctorRequest)(nil),         // 46: haiku.wire.v1.DoctorRequest
+	(*DoctorReply)(nil),           // 47: haiku.wire.v1.DoctorReply
+	(*Verification)(nil),          // 48: haiku.wire.v1.Verification
+	(*JoinRequest)(nil),           // 49: haiku.wire.v1.JoinRequest
+	(*JoinReply)(nil),             // 50: haiku.wire.v1.JoinReply
+	(*RemoveRequest)(nil),         // 51: haiku.wire.v1.RemoveRequest
+	(*RemoveReply)(nil),           // 52: haiku.wire.v1.RemoveReply
+	(*LeaveRequest)(nil),          // 53: haiku.wire.v1.LeaveRequest
+	(*LeaveReply)(nil),            // 54: haiku.wire.v1.LeaveReply
+	(*TransferRequest)(nil),       // 55: haiku.wire.v1.TransferRequest
+	(*TransferReply)(nil),         // 56: haiku.wire.v1.TransferReply
+	(*AdoptRequest)(nil),          // 57: haiku.wire.v1.AdoptRequest
+	(*AdoptReply)(nil),            // 58: haiku.wire.v1.AdoptReply
+	(*SaveSnapshotRequest)(nil),   // 59: haiku.wire.v1.SaveSnapshotRequest
+	(*SaveSnapshotReply)(nil),     // 60: haiku.wire.v1.SaveSnapshotReply
+	(*SetDispatchRequest)(nil),    // 61: haiku.wire.v1.SetDispatchRequest
+	(*SetDispatchReply)(nil),      // 62: haiku.wire.v1.SetDispatchReply
+	(*Rate)(nil),                  // 63: haiku.wire.v1.Rate
+	(*SetQueueRequest)(nil),       // 64: haiku.wire.v1.SetQueueRequest
+	(*SetQueueReply)(nil),         // 65: haiku.wire.v1.SetQueueReply
+	(*QueuesRequest)(nil),         // 66: haiku.wire.v1.QueuesRequest
+	(*QueueState)(nil),            // 67: haiku.wire.v1.QueueState
+	(*QueuesReply)(nil),           // 68: haiku.wire.v1.QueuesReply
+	(*Retention)(nil),             // 69: haiku.wire.v1.Retention
+	(*RetentionRequest)(nil),      // 70: haiku.wire.v1.RetentionRequest
+	(*RetentionReply)(nil),        // 71: haiku.wire.v1.RetentionReply
+	(*Schedule)(nil),              // 72: haiku.wire.v1.Schedule
+	(*SetScheduleRequest)(nil),    // 73: haiku.wire.v1.SetScheduleRequest
+	(*SetScheduleReply)(nil),      // 74: haiku.wire.v1.SetScheduleReply
+	(*SchedulesRequest)(nil),      // 75: haiku.wire.v1.SchedulesRequest
+	(*SchedulesReply)(nil),        // 76: haiku.wire.v1.SchedulesReply
+	(*WorkersRequest)(nil),        // 77: haiku.wire.v1.WorkersRequest
+	(*WorkersReply)(nil),          // 78: haiku.wire.v1.WorkersReply
+	(*Worker)(nil),                // 79: haiku.wire.v1.Worker
+	(*Selection)(nil),             // 80: haiku.wire.v1.Selection
+	(*StartOperationRequest)(nil), // 81: haiku.wire.v1.StartOperationRequest
+	(*StartOperationReply)(nil),   // 82: haiku.wire.v1.StartOperationReply
+	(*Operation)(nil),             // 83: haiku.wire.v1.Operation
+	(*OperationsRequest)(nil),     // 84: haiku.wire.v1.OperationsRequest
+	(*OperationsReply)(nil),       // 85: haiku.wire.v1.OperationsReply
+	(*Token)(nil),                 // 86: haiku.wire.v1.Token
+	(*CreateTokenRequest)(nil),    // 87: haiku.wire.v1.CreateTokenRequest
+	(*CreateTokenReply)(nil),      // 88: haiku.wire.v1.CreateTokenReply
+	(*TokensRequest)(nil),         // 89: haiku.wire.v1.TokensRequest
+	(*TokensReply)(nil),           // 90: haiku.wire.v1.TokensReply
+	(*RevokeTokenRequest)(nil),    // 91: haiku.wire.v1.RevokeTokenRequest
+	(*RevokeTokenReply)(nil),      // 92: haiku.wire.v1.RevokeTokenReply
 }
 var file_wire_proto_depIdxs = []int32{
 	1,  // 0: haiku.wire.v1.Hello.forwarded_by:type_name -> haiku.wire.v1.ForwardedBy
@@ -7151,34 +7537,37 @@ var file_wire_proto_depIdxs = []int32{
 	34, // 25: haiku.wire.v1.StatsReply.total:type_name -> haiku.wire.v1.QueueCounts
 	34, // 26: haiku.wire.v1.StatsReply.queues:type_name -> haiku.wire.v1.QueueCounts
 	37, // 27: haiku.wire.v1.ClusterStatusReply.members:type_name -> haiku.wire.v1.Member
-	40, // 28: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
-	45, // 29: haiku.wire.v1.DoctorReply.found:type_name -> haiku.wire.v1.Verification
-	37, // 30: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
-	60, // 31: haiku.wire.v1.SetQueueRequest.rate:type_name -> haiku.wire.v1.Rate
-	60, // 32: haiku.wire.v1.QueueState.rate:type_name -> haiku.wire.v1.Rate
-	34, // 33: haiku.wire.v1.QueueState.counts:type_name -> haiku.wire.v1.QueueCounts
-	64, // 34: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
-	66, // 35: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
-	66, // 36: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
-	9,  // 37: haiku.wire.v1.Schedule.task:type_name -> haiku.wire.v1.TaskSpec
-	69, // 38: haiku.wire.v1.SetScheduleRequest.schedule:type_name -> haiku.wire.v1.Schedule
-	69, // 39: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
-	12, // 40: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
-	69, // 41: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
-	76, // 42: haiku.wire.v1.WorkersReply.workers:type_name -> haiku.wire.v1.Worker
-	77, // 43: haiku.wire.v1.StartOperationRequest.selection:type_name -> haiku.wire.v1.Selection
-	80, // 44: haiku.wire.v1.StartOperationReply.operation:type_name -> haiku.wire.v1.Operation
-	77, // 45: haiku.wire.v1.Operation.selection:type_name -> haiku.wire.v1.Selection
-	80, // 46: haiku.wire.v1.OperationsReply.operations:type_name -> haiku.wire.v1.Operation
-	83, // 47: haiku.wire.v1.CreateTokenRequest.token:type_name -> haiku.wire.v1.Token
-	83, // 48: haiku.wire.v1.CreateTokenReply.token:type_name -> haiku.wire.v1.Token
-	83, // 49: haiku.wire.v1.TokensReply.tokens:type_name -> haiku.wire.v1.Token
-	83, // 50: haiku.wire.v1.RevokeTokenReply.token:type_name -> haiku.wire.v1.Token
-	51, // [51:51] is the sub-list for method output_type
-	51, // [51:51] is the sub-list for method input_type
-	51, // [51:51] is the sub-list for extension type_name
-	51, // [51:51] is the sub-list for extension extendee
-	0,  // [0:51] is the sub-list for field type_name
+	43, // 28: haiku.wire.v1.ClusterStatusReply.last_mark:type_name -> haiku.wire.v1.Mark
+	40, // 29: haiku.wire.v1.ClusterStatusReply.node_state:type_name -> haiku.wire.v1.NodeState
+	42, // 30: haiku.wire.v1.NodeState.database:type_name -> haiku.wire.v1.Database
+	41, // 31: haiku.wire.v1.NodeState.followers:type_name -> haiku.wire.v1.Follower
+	48, // 32: haiku.wire.v1.DoctorReply.found:type_name -> haiku.wire.v1.Verification
+	37, // 33: haiku.wire.v1.JoinRequest.member:type_name -> haiku.wire.v1.Member
+	63, // 34: haiku.wire.v1.SetQueueRequest.rate:type_name -> haiku.wire.v1.Rate
+	63, // 35: haiku.wire.v1.QueueState.rate:type_name -> haiku.wire.v1.Rate
+	34, // 36: haiku.wire.v1.QueueState.counts:type_name -> haiku.wire.v1.QueueCounts
+	67, // 37: haiku.wire.v1.QueuesReply.queues:type_name -> haiku.wire.v1.QueueState
+	69, // 38: haiku.wire.v1.RetentionRequest.set:type_name -> haiku.wire.v1.Retention
+	69, // 39: haiku.wire.v1.RetentionReply.settings:type_name -> haiku.wire.v1.Retention
+	9,  // 40: haiku.wire.v1.Schedule.task:type_name -> haiku.wire.v1.TaskSpec
+	72, // 41: haiku.wire.v1.SetScheduleRequest.schedule:type_name -> haiku.wire.v1.Schedule
+	72, // 42: haiku.wire.v1.SetScheduleReply.schedule:type_name -> haiku.wire.v1.Schedule
+	12, // 43: haiku.wire.v1.SetScheduleReply.receipt:type_name -> haiku.wire.v1.Receipt
+	72, // 44: haiku.wire.v1.SchedulesReply.schedules:type_name -> haiku.wire.v1.Schedule
+	79, // 45: haiku.wire.v1.WorkersReply.workers:type_name -> haiku.wire.v1.Worker
+	80, // 46: haiku.wire.v1.StartOperationRequest.selection:type_name -> haiku.wire.v1.Selection
+	83, // 47: haiku.wire.v1.StartOperationReply.operation:type_name -> haiku.wire.v1.Operation
+	80, // 48: haiku.wire.v1.Operation.selection:type_name -> haiku.wire.v1.Selection
+	83, // 49: haiku.wire.v1.OperationsReply.operations:type_name -> haiku.wire.v1.Operation
+	86, // 50: haiku.wire.v1.CreateTokenRequest.token:type_name -> haiku.wire.v1.Token
+	86, // 51: haiku.wire.v1.CreateTokenReply.token:type_name -> haiku.wire.v1.Token
+	86, // 52: haiku.wire.v1.TokensReply.tokens:type_name -> haiku.wire.v1.Token
+	86, // 53: haiku.wire.v1.RevokeTokenReply.token:type_name -> haiku.wire.v1.Token
+	54, // [54:54] is the sub-list for method output_type
+	54, // [54:54] is the sub-list for method input_type
+	54, // [54:54] is the sub-list for extension type_name
+	54, // [54:54] is the sub-list for extension extendee
+	0,  // [0:54] is the sub-list for field type_name
 }
 
 func init() { file_wire_proto_init() }
@@ -7188,15 +7577,15 @@ func file_wire_proto_init() {
 	}
 	file_wire_proto_msgTypes[9].OneofWrappers = []any{}
 	file_wire_proto_msgTypes[31].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[61].OneofWrappers = []any{}
-	file_wire_proto_msgTypes[77].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[64].OneofWrappers = []any{}
+	file_wire_proto_msgTypes[80].OneofWrappers = []any{}
 	type x struct{}
 	out := protoimpl.TypeBuilder{
 		File: protoimpl.DescBuilder{
 			GoPackagePath: reflect.TypeOf(x{}).PkgPath(),
 			RawDescriptor: unsafe.Slice(unsafe.StringData(file_wire_proto_rawDesc), len(file_wire_proto_rawDesc)),
 			NumEnums:      0,
-			NumMessages:   90,
+			NumMessages:   93,
 			NumExtensions: 0,
 			NumServices:   0,
 		},

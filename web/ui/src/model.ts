@@ -225,6 +225,31 @@ export interface ClusterNode {
   applied_index?: Whole;
   version?: string;
   error?: string;
+  lag?: Whole;
+  node_state?: NodeState;
+}
+
+export interface NodeState {
+  log_bytes: number;
+  log_first: Whole;
+  log_last: Whole;
+  snapshot?: { index: Whole; at: string; received: boolean; bytes: number };
+  disk: { free_bytes: number; total_bytes: number; limit_bytes: number; refuses: boolean };
+  database?: {
+    memtable_bytes: number;
+    block_cache_bytes: number;
+    block_cache_capacity_bytes: number;
+    table_bytes: number;
+    live_data_bytes: number;
+    pending_compaction_bytes: number;
+    wal_bytes: number;
+    files: number[];
+    compactions: number;
+    flushes: number;
+    stalled_us: number;
+    write_stopped: boolean;
+    write_rate_bytes: number;
+  };
 }
 
 export interface Cluster {

@@ -36,7 +36,7 @@ const pages = () => [
   ["schedules", "#/schedules", ["nightly-report", "Europe/Berlin", "@every 1h"]],
   ["workers", "#/workers", ["transcode"]],
   ["operations", "#/operations", ["None runs"]],
-  ["cluster", "#/cluster", ["n1", "n2", "n3", "leader", "3 of 3", "Column family", "Block cache"]],
+  ["cluster", "#/cluster", ["n1", "n2", "n3", "leader", "3 of 3", "Column family", "Block cache", "Last snapshot", "none since it started", "flow"]],
   ["settings", "#/settings", ["Theme", "bounce", "720h"]],
 ];
 

@@ -1,4 +1,5 @@
-// Takes the pictures of docs/screenshots, or of the folder given: every page in light, dark and narrow.
+// Takes the pictures of docs/screenshots, or of the folder given: every page, or the one that ONLY names, in light, dark
+// and narrow.
 import { mkdir, writeFile } from "node:fs/promises";
 import { fileURLToPath } from "node:url";
 import { join } from "node:path";
@@ -57,7 +58,7 @@ try {
   for (const [form, { viewport, colorScheme }] of Object.entries(forms)) {
     await page.setViewportSize(viewport);
     await page.emulateMedia({ colorScheme });
-    for (const [name, hash, ready] of pages(ids)) {
+    for (const [name, hash, ready] of pages(ids).filter(([name]) => !process.env.ONLY || process.env.ONLY === name)) {
       await page.visit(hash);
       await page.locator(`#main ${ready}`).first().waitFor();
       await until("it is live", () => page.getByRole("button", { name: /^Live/ }).count());

@@ -6,6 +6,7 @@ import { useLoad } from "../load";
 import type { Cluster, ClusterNode } from "../model";
 import { Action, Card, Empty, Page, Scroll, Waiting } from "../parts";
 import { Database } from "../database";
+import { Storage } from "../storage";
 import { plain, Text } from "../text";
 
 export function ClusterPage() {
@@ -42,6 +43,9 @@ export function ClusterPage() {
       <Card title="Nodes" flush>
         <Nodes c={c} reload={loaded.reload} />
       </Card>
+      <Card title="Storage of the nodes" flush>
+        <Storage nodes={c.nodes} />
+      </Card>
       <Card title="Leaders" aside="since this node started">
         <Leaders c={c} now={clock.value} />
       </Card>
@@ -68,19 +72,13 @@ function Tile({ name, value, sub, bad }: { name: string; value: preact.Component
 
 const behind = (a: Whole | undefined, b: Whole | undefined) => (a === undefined || b === undefined ? null : BigInt(a) - BigInt(b));
 
-/** How far behind the farthest a node is; the indexes of nodes are asked one after the other, so some lag is none. */
-function Lag({ most, has }: { most: Whole | undefined; has: Whole | undefined }) {
-  const lag = behind(most, has);
-  if (lag === null) return <span class="faint">–</span>;
-  return lag <= 0n ? <span class="faint">0</span> : <span class={lag > 1000n ? "bad" : undefined}>{count(lag.toString())}</span>;
-}
-
-function most(nodes: ClusterNode[], of: (n: ClusterNode) => Whole | undefined): Whole | undefined {
-  return nodes.map(of).filter((v) => v !== undefined).sort((a, b) => Number(BigInt(b!) - BigInt(a!)))[0];
+function Lag({ of: lag }: { of: Whole | bigint | null | undefined }) {
+  if (lag === null || lag === undefined) return <span class="faint">–</span>;
+  const n = BigInt(lag);
+  return n <= 0n ? <span class="faint">0</span> : <span class={n > 1000n ? "bad" : undefined}>{count(n.toString())}</span>;
 }
 
 function Nodes({ c, reload }: { c: Cluster; reload: () => unknown }) {
-  const commit = most(c.nodes, (n) => n.commit_index);
   return (
     <Scroll label="Nodes">
       <table>
@@ -91,8 +89,8 @@ function Nodes({ c, reload }: { c: Cluster; reload: () => unknown }) {
             <th class="hide-narrow">Address</th>
             <th class="num hide-narrow">Term</th>
             <th class="num hide-narrow">Committed</th>
-            <th class="num" title="The nodes are asked up to two seconds apart">Commit lag</th>
-            <th class="num">Apply lag</th>
+            <th class="num" title="Entries of the leader's log that it lacked when it last answered the leader">Commit lag</th>
+            <th class="num" title="Entries that it knows to be committed and has yet to apply">Apply lag</th>
             <th class="hide-narrow">Version</th>
             <th />
           </tr>
@@ -120,10 +118,10 @@ function Nodes({ c, reload }: { c: Cluster; reload: () => unknown }) {
               <td class="num hide-narrow">{count(n.term)}</td>
               <td class="num hide-narrow">{count(n.commit_index)}</td>
               <td class="num">
-                <Lag most={commit} has={n.commit_index} />
+                <Lag of={n.reachable ? n.lag : null} />
               </td>
               <td class="num">
-                <Lag most={n.commit_index} has={n.applied_index} />
+                <Lag of={behind(n.commit_index, n.applied_index)} />
               </td>
               <td class="hide-narrow">
                 <Text v={n.version} max={40} />
