@@ -34,8 +34,10 @@ func (n *Node) Submit(ctx context.Context, specs []task.Spec, atomic bool) ([]ta
 		return nil, err
 	}
 	receipts := make([]task.Receipt, len(specs))
-	c := &fsm.Submit{Atomic: atomic, DedupWindow: n.cfg.DedupWindow}
-	var places []int
+	c := &fsm.Submit{
+		Atomic: atomic, DedupWindow: n.cfg.DedupWindow, Specs: make([]task.Spec, 0, len(specs)), Hashes: make([][16]byte, 0, len(specs)),
+	}
+	places := make([]int, 0, len(specs))
 	for i := range specs {
 		receipts[i].ID = specs[i].ID
 		if receipts[i].Err = specs[i].Validate(); receipts[i].Err != nil {
