@@ -241,14 +241,7 @@ func (one *node) events(t testing.TB, lastID string) (<-chan told, context.Cance
 // remember is told so.
 func TestEventsGoOnAtAnotherNode(t *testing.T) {
 	t.Parallel()
-	n := startNodes(t, 3, quick)
-	// HTTP comes with a restart, after which every node has an epoch of its own
-	for _, one := range n.list {
-		one.kill(t)
-		one.http = freeAddress(t)
-		n.start(one)
-	}
-	n.complete()
+	n := startServing(t, 3, quick)
 	leader, others := n.leader()
 	other := others[0]
 	first, _ := leader.events(t, "")

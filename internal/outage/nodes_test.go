@@ -47,6 +47,17 @@ func startNodes(t testing.TB, count int, env []string) *nodes { return startGuar
 // startGuarded starts a cluster whose first admin has a token, if it is not empty.
 func startGuarded(t testing.TB, count int, env []string, token string) *nodes {
 	t.Helper()
+	return launch(t, count, env, token, false)
+}
+
+// startServing starts a cluster whose nodes serve HTTP.
+func startServing(t testing.TB, count int, env []string) *nodes {
+	t.Helper()
+	return launch(t, count, env, "", true)
+}
+
+func launch(t testing.TB, count int, env []string, token string, http bool) *nodes {
+	t.Helper()
 	n := &nodes{t: t, dir: t.TempDir(), env: env, token: token}
 	if err := os.WriteFile(filepath.Join(n.dir, "token"), []byte(token), 0o600); err != nil {
 		t.Fatal(err)
@@ -54,6 +65,9 @@ func startGuarded(t testing.TB, count int, env []string, token string) *nodes {
 	for i := range count {
 		one := &node{name: fmt.Sprintf("n%d", i+1), address: freeAddress(t)}
 		one.data = one.name
+		if http {
+			one.http = freeAddress(t)
+		}
 		if i > 0 {
 			one.join = n.list[0].address
 		}
