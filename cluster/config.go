@@ -41,6 +41,8 @@ type Config struct {
 
 	Observer Observer // of what the node does; nil for nobody
 
+	storing func(write func() error) error // writes to the database go through it in tests; nil for none
+
 	// FirstToken is the text of an admin's token that this node makes when it leads and no admin has a valid one; empty for
 	// none.
 	FirstToken string

@@ -57,8 +57,20 @@ func (n *Node) leaderAddress() string {
 func (n *Node) setLeadership(l *leadership) {
 	n.mu.Lock()
 	n.leadership = l
+	if l != nil {
+		n.recent = l
+	}
 	n.mu.Unlock()
 	n.tellLeaderChange()
+}
+
+// forget is told that nothing is left of a leadership.
+func (n *Node) forget(l *leadership) {
+	n.mu.Lock()
+	defer n.mu.Unlock()
+	if n.recent == l {
+		n.recent = nil
+	}
 }
 
 func (n *Node) tellLeaderChange() {
@@ -76,6 +88,7 @@ func (n *Node) follow(ctx context.Context, won <-chan bool) {
 		if current != nil {
 			n.setLeadership(nil)
 			current.close()
+			n.forget(current)
 			n.log.Info("leadership ended", "term", current.term)
 			current = nil
 		}

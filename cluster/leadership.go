@@ -81,6 +81,13 @@ func (n *Node) lead(ctx context.Context) (*leadership, error) {
 	return l, nil
 }
 
+// abandon answers all who wait, without waiting for Raft or for what is being applied.
+func (l *leadership) abandon() {
+	l.cancel()
+	l.waiters.close(task.ErrNotLeader)
+	l.proposer.abandon()
+}
+
 // close ends the leadership: whoever waits is told, duties stop, what is under way is answered.
 func (l *leadership) close() {
 	l.cancel()

@@ -113,6 +113,13 @@ func (s *logStore) settled() error {
 	return s.await(context.Background(), func() bool { return s.behind.bytes == 0 })
 }
 
+// isSettled reports whether everything is on the disk.
+func (s *logStore) isSettled() bool {
+	s.mu.RLock()
+	defer s.mu.RUnlock()
+	return s.behind.bytes == 0
+}
+
 // await waits until a condition holds, which is asked under the lock.
 func (s *logStore) await(ctx context.Context, holds func() bool) error {
 	for {

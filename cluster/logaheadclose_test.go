@@ -3,6 +3,8 @@ package cluster
 import (
 	"errors"
 	"io"
+	"slices"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -71,4 +73,55 @@ func TestNodeWhoseLogFailsCanBeClosed(t *testing.T) {
 	leader.Node = nil
 	leader.dir.Close()
 	leader.dir = nil
+}
+
+// cutFiles are files of which one cut hangs.
+type cutFiles struct {
+	logFiles
+	hangs uint64 // the cut that begins there
+	open  chan struct{}
+}
+
+func (f *cutFiles) DeleteRange(lowest, highest uint64) error {
+	if lowest == f.hangs {
+		<-f.open
+	}
+	return f.logFiles.DeleteRange(lowest, highest)
+}
+
+// TestCutThatHangsBesideAnother: Raft's main loop cuts the end of the log, another loop its beginning.
+func TestCutThatHangsBesideAnother(t *testing.T) {
+	bothKinds(t, func(t *testing.T, kind LogKind) {
+		cfg := logIn(t, t.TempDir(), kind)
+		var said complaints
+		cfg.Watchdog = newWatchdog(time.Hour, 2*time.Hour, said.slow, said.fatal)
+		defer cfg.Watchdog.Close()
+		s, err := openLogStore(cfg)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer s.Close()
+		appendEntries(t, s, 1, 10, 1)
+		files := &cutFiles{logFiles: s.files, hangs: 9, open: make(chan struct{})}
+		s.files = files
+		done := make(chan error, 1)
+		hangs := func() bool {
+			said.take()
+			cfg.Watchdog.look(time.Since(cfg.Watchdog.origin) + 90*time.Minute)
+			return slices.Contains(said.take(), "slow cutting Raft's log")
+		}
+		go func() { done <- s.DeleteRange(9, 10) }()
+		eventually(t, "the cut at the end hangs", hangs)
+		if err := s.DeleteRange(1, 3); err != nil {
+			t.Fatal(err)
+		}
+		cfg.Watchdog.look(time.Since(cfg.Watchdog.origin) + 3*time.Hour)
+		if !slices.ContainsFunc(said.take(), func(s string) bool { return strings.HasPrefix(s, "fatal cutting Raft's log hangs") }) {
+			t.Error("after another cut had ended, nobody noticed any more that the first one hung")
+		}
+		close(files.open)
+		if err := <-done; err != nil {
+			t.Error(err)
+		}
+	})
 }

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"log/slog"
 	"path/filepath"
+	"runtime"
 	"sync"
 
 	"github.com/hashicorp/raft"
@@ -42,7 +43,7 @@ type logStore struct {
 	onFatal func(error)
 	writing *bracket // entries
 	voting  *bracket
-	cutting *bracket // Raft's snapshot loop too
+	watch   *watchdog
 	written logCounts
 
 	mu      sync.RWMutex
@@ -74,8 +75,7 @@ func openLogStore(cfg logConfig) (*logStore, error) {
 	return &logStore{
 		files: timed(files, cfg.OnSynced), onFatal: cfg.OnFatal,
 		writing: w.bracket("writing Raft's log"), voting: w.bracket("writing a vote"),
-		cutting: w.bracket("cutting Raft's log"),
-		cache:   logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
+		watch: w, cache: logCache{limit: cmp.Or(cfg.CacheBytes, logCacheBytes)}, extent: extent,
 		behind: behind{durable: extent.last(), changed: make(chan struct{})},
 		bounds: logBounds{maxNewLogBytes, maxTrailingSize},
 	}, nil
@@ -109,7 +109,6 @@ func (s *logStore) Close() error {
 	s.behind.work.Wait()
 	s.writing.leave()
 	s.voting.leave()
-	s.cutting.leave()
 	return s.files.Close()
 }
 
@@ -222,7 +221,9 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 	if err := s.awaitDurable(context.Background(), last); err != nil {
 		return err
 	}
-	if err := s.cutting.run(func() error { return s.files.DeleteRange(lowest, highest) }); err != nil {
+	cutting := s.watch.bracket("cutting Raft's log") // its own: the main loop and the snapshot loop may cut at once
+	defer cutting.leave()
+	if err := cutting.run(func() error { return s.files.DeleteRange(lowest, highest) }); err != nil {
 		return s.failed("delete entries", err)
 	}
 	s.mu.Lock()
@@ -240,18 +241,29 @@ func (s *logStore) DeleteRange(lowest, highest uint64) error {
 // Set stores a value, after all entries: a leader that is deposed takes part in a later term once it has them on its disk,
 // for its new leader counts on what it sees there.
 func (s *logStore) Set(key, value []byte) error {
-	if err := s.settled(); err != nil {
-		return err
-	}
-	return s.failed("store vote", s.voting.run(func() error { return s.files.Set(key, value) }))
+	return s.store("store vote", func() error { return s.files.Set(key, value) })
 }
 
 // SetUint64 stores a number, as Set does.
 func (s *logStore) SetUint64(key []byte, value uint64) error {
-	if err := s.settled(); err != nil {
-		return err
+	return s.store("store term", func() error { return s.files.SetUint64(key, value) })
+}
+
+// store does what Set and SetUint64 are for. Where Raft runs, an error ends the goroutine, which is Raft's main loop:
+// given it, Raft panics. It was reported before, and the process is about to end for it; to go on with a term or vote that
+// is not on the disk is what must not be.
+func (s *logStore) store(operation string, set func() error) error {
+	err := s.settled()
+	if err == nil {
+		err = s.failed(operation, s.voting.run(set))
 	}
-	return s.failed("store term", s.voting.run(func() error { return s.files.SetUint64(key, value) }))
+	s.mu.RLock()
+	runs := s.behind.may != nil
+	s.mu.RUnlock()
+	if err != nil && runs {
+		runtime.Goexit()
+	}
+	return err
 }
 
 // Get reads a value.

@@ -43,9 +43,11 @@ type Node struct {
 	tuning   sync.Mutex // held while Raft's settings are changed
 
 	leaderChanges atomic.Uint64
+	slow          chan struct{} // a write hangs: see retreat
 
 	mu         sync.Mutex
 	leadership *leadership   // nil unless this node leads and has caught up
+	recent     *leadership   // the last one, until all of it has ended
 	changed    chan struct{} // closed when leadership or the known leader changes
 
 	ctx    context.Context // ends with the node

@@ -83,7 +83,8 @@ func newNode(cfg Config) (*Node, error) {
 	}
 	n := &Node{
 		cfg: cfg, log: cfg.Logger, id: cfg.Dir.NodeID(), clusterID: cfg.Dir.ClusterID(),
-		endings: newEndings(), journal: newChangeLog(), marks: &marks{}, changed: make(chan struct{}), done: make(chan error, 1),
+		endings: newEndings(), journal: newChangeLog(), marks: &marks{}, changed: make(chan struct{}), slow: make(chan struct{}, 1),
+		done: make(chan error, 1),
 	}
 	n.sessions = newSessions(cfg.SessionGrace, n.onSessionLost)
 	n.ctx, n.cancel = context.WithCancel(context.Background())
@@ -173,7 +174,7 @@ func (n *Node) keepLogKind(group string) error {
 func (n *Node) openRaft(opened *closers) (err error) {
 	n.fsm = fsm.New(n.store, fsm.Options{
 		OnCommit: n.onCommit, OnMark: n.onMark, OnFatal: n.fatal, HoldSnapshot: n.snapshots.hold,
-		Write: n.watchdog.bracket("writing the store").run, Apply: n.timeApply, OnTokens: n.onTokens,
+		Write: n.watchdog.bracket("writing the store").around(n.cfg.storing), Apply: n.timeApply, OnTokens: n.onTokens,
 		OnRestore: func() { n.journal.reset(n.AppliedIndex()) },
 	})
 	if err := n.guard.load(n.store); err != nil {
@@ -183,7 +184,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	logger := newRaftLogger(n.log)
 	n.streams = newStreamLayer(n.cfg.Raft, n.cfg.Advertise, n.id, n.clusterID, peersOf(n.configuration), n.log)
 	n.transport = newSafeTransport(n.streams, n.snapshots, n.logs.awaitDurable, logger)
-	n.transport.ownLast = n.logs.LastIndex
+	n.transport.ownLast, n.transport.connected = n.logs.LastIndex, n.streams.connected
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID, cfg.Logger = serverID(n.id), logger
@@ -209,6 +210,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	n.work.Go(func() { n.cutLogs(n.ctx) })
 	n.work.Go(func() { n.watchDisks(n.ctx) })
 	n.work.Go(func() { n.suspect(n.ctx) })
+	n.work.Go(func() { n.retreat(n.ctx) })
 	n.work.Go(func() { n.settle(n.ctx) })
 	n.work.Go(n.electSelf)
 	return nil
@@ -230,9 +232,7 @@ func (n *Node) bootstrap(cfg *raft.Config) error {
 // onSlow is told that a write has been hanging for two election timeouts: another node should lead.
 func (n *Node) onSlow(what string) {
 	n.log.Warn("storage is slow", "operation", what)
-	if _, self := n.Leader(); self {
-		n.work.Go(n.giveUp)
-	}
+	poke(n.slow)
 }
 
 // onStale is told that Raft believes in entries that a snapshot from the leader has replaced. Only a fresh start helps.

@@ -13,9 +13,9 @@ type heldPipeline struct {
 	cancel  context.CancelFunc
 }
 
-// holdBack starts to hold back the answers of a pipeline, until its Close.
-func holdBack(p raft.AppendPipeline, d durable) raft.AppendPipeline {
-	ctx, cancel := context.WithCancel(context.Background())
+// holdBack starts to hold back the answers of a pipeline, until its Close or the end of ctx.
+func holdBack(ctx context.Context, p raft.AppendPipeline, d durable) raft.AppendPipeline {
+	ctx, cancel := context.WithCancel(ctx)
 	h := &heldPipeline{AppendPipeline: p, answers: make(chan raft.AppendFuture), cancel: cancel}
 	go h.pass(ctx, d)
 	return h

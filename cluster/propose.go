@@ -3,6 +3,7 @@ package cluster
 import (
 	"errors"
 	"fmt"
+	"slices"
 	"sync"
 	"time"
 
@@ -20,8 +21,8 @@ const (
 	maxQueuedCommands  = 64 << 10
 )
 
-// proposal is one command on its way through Raft. done is called exactly once, from the proposer's goroutines, and
-// must not block.
+// proposal is one command on its way through Raft. done is called exactly once, from the proposer's goroutines or
+// from abandon, and must not block.
 type proposal struct {
 	command fsm.Command
 	encoded fsm.Encoded
@@ -44,8 +45,10 @@ type proposer struct {
 	inFlight int
 	gather   gathering
 	closed   bool
+	open     []*sent // not answered yet
+	left     bool    // abandoned: whatever is not answered never is but by abandon
 
-	sent chan sent
+	sent chan *sent
 	done sync.WaitGroup
 }
 
@@ -71,7 +74,7 @@ const (
 )
 
 func newProposer(r *raft.Raft, term uint64, c *clock, attach func([]proposal) []proposal) *proposer {
-	p := &proposer{raft: r, term: term, clock: c, attach: attach, sent: make(chan sent, maxInFlightEntries)}
+	p := &proposer{raft: r, term: term, clock: c, attach: attach, sent: make(chan *sent, maxInFlightEntries)}
 	p.changed = sync.NewCond(&p.mu)
 	p.done.Add(2)
 	go p.send()
@@ -136,7 +139,37 @@ func (p *proposer) send() {
 			entry = append(entry, batch[i].encoded...)
 		}
 		leave(batch)
-		p.sent <- sent{p.raft.Apply(entry, 0), batch, time.Now()}
+		s := &sent{p.raft.Apply(entry, 0), batch, time.Now()}
+		p.note(s)
+		p.sent <- s
+	}
+}
+
+// note keeps an entry in mind until it is answered.
+func (p *proposer) note(s *sent) {
+	p.mu.Lock()
+	left := p.left
+	if !left {
+		p.open = append(p.open, s)
+	}
+	p.mu.Unlock()
+	if left {
+		finishAll(s.batch, errAbandoned)
+	}
+}
+
+// abandon refuses what is queued, and answers what was sent with an unknown outcome: Raft, which would know it, cannot be
+// waited for. close is still to be called.
+func (p *proposer) abandon() {
+	p.mu.Lock()
+	queued, open := p.queue, p.open
+	p.queue, p.bytes, p.open = nil, 0, nil
+	p.closed, p.left = true, true
+	p.changed.Broadcast()
+	p.mu.Unlock()
+	finishAll(queued, task.ErrNotLeader)
+	for _, s := range open {
+		finishAll(s.batch, errAbandoned)
 	}
 }
 
@@ -183,7 +216,9 @@ func (p *proposer) complete() {
 		if err == nil && !ok {
 			err = fmt.Errorf("%w: the entry was not applied here: %v", errUnapplied, s.future.Response())
 		}
-		p.landed(&s)
+		if !p.landed(s) {
+			continue
+		}
 		if err != nil {
 			finishAll(s.batch, outcomeOf(err))
 			continue
@@ -194,11 +229,16 @@ func (p *proposer) complete() {
 	}
 }
 
-// landed makes room for the next entry.
-func (p *proposer) landed(s *sent) {
+// landed makes room for the next entry, and reports whether those of this one still wait.
+func (p *proposer) landed(s *sent) bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	p.inFlight--
+	i := slices.Index(p.open, s)
+	if i < 0 {
+		return false
+	}
+	p.open = slices.Delete(p.open, i, i+1)
 	p.gather = gathering{}
 	if len(s.batch) >= gatherFrom {
 		now := time.Now()
@@ -207,9 +247,13 @@ func (p *proposer) landed(s *sent) {
 		time.AfterFunc(hold, p.changed.Broadcast)
 	}
 	p.changed.Broadcast()
+	return true
 }
 
-var errUnapplied = errors.New("entry not applied")
+var (
+	errUnapplied = errors.New("entry not applied")
+	errAbandoned = fmt.Errorf("%w: the leader's disk hangs", task.ErrUnknownOutcome)
+)
 
 func finishAll(batch []proposal, err error) {
 	for i := range batch {

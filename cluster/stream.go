@@ -44,6 +44,8 @@ type streamLayer struct {
 
 	mu       sync.Mutex
 	streams  map[*stream]struct{}
+	open     context.Context // ends when this node cuts itself off
+	cut      context.CancelFunc
 	incoming int
 	closed   bool
 }
@@ -71,6 +73,7 @@ func makeStreamLayer(l net.Listener, advertise string, self, cluster member.ID,
 		return new(net.Dialer).DialContext(ctx, "tcp", address)
 	}
 	s.ctx, s.cancel = context.WithCancel(context.Background())
+	s.open, s.cut = context.WithCancel(s.ctx)
 	return s
 }
 
@@ -114,7 +117,7 @@ func (s *streamLayer) Dial(address raft.ServerAddress, timeout time.Duration) (n
 	if timeout <= 0 || timeout > s.patience {
 		timeout = s.patience
 	}
-	ctx, cancel := context.WithTimeout(s.ctx, timeout)
+	ctx, cancel := context.WithTimeout(s.connected(), timeout)
 	defer cancel()
 	conn, err := s.dial(ctx, string(address))
 	if err != nil {
@@ -256,6 +259,32 @@ func (s *streamLayer) closeStreams() {
 	}
 }
 
+// cutOff ends every open stream and lets no other begin, until admit.
+func (s *streamLayer) cutOff() {
+	s.mu.Lock()
+	s.cut()
+	s.mu.Unlock()
+	s.closeStreams()
+}
+
+// admit lets streams begin again.
+func (s *streamLayer) admit() {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.open.Err() != nil {
+		s.open, s.cut = context.WithCancel(s.ctx)
+	}
+}
+
+// connected returns a context that ends with the next cutOff.
+func (s *streamLayer) connected() context.Context {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.open
+}
+
+func (s *streamLayer) isCutOff() bool { return s.connected().Err() != nil }
+
 // Close stops accepting, ends every stream and waits for the layer's goroutines. It is idempotent.
 func (s *streamLayer) Close() error {
 	s.mu.Lock()
@@ -272,11 +301,11 @@ func (s *streamLayer) Close() error {
 	return err
 }
 
-// track takes charge of a connection; nil, and the connection closed, once the layer is closed.
+// track takes charge of a connection; nil, and the connection closed, once the layer is closed or cut off.
 func (s *streamLayer) track(conn net.Conn, incoming bool) *stream {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.closed {
+	if s.closed || s.open.Err() != nil {
 		conn.Close()
 		return nil
 	}

@@ -26,6 +26,10 @@ type safeTransport struct {
 	contacts *contacts
 	ownLast  func() (uint64, error) // of this node's log; nil: followers' lag is not noted
 	durable  durable
+
+	// connected is a context that ends when this node cuts itself off from the others. What was held back then is never
+	// passed on.
+	connected func() context.Context
 }
 
 // durable waits until the entry at an index is on this node's disk. A leader's answers from followers are held back by it:
@@ -46,7 +50,7 @@ type catchUp interface {
 
 // newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
 func newSafeTransport(layer raft.StreamLayer, progress catchUp, d durable, log hclog.Logger) *safeTransport {
-	return &safeTransport{progress: progress, contacts: newContacts(), durable: d, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+	return &safeTransport{progress: progress, contacts: newContacts(), durable: d, connected: context.Background, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
 		Stream:  layer,
 		MaxPool: pooledConns,
 		Timeout: rpcTimeout,
@@ -60,11 +64,11 @@ func (t *safeTransport) SetHeartbeatHandler(func(raft.RPC)) {}
 // AppendEntries sends entries or a heartbeat, and notes that the follower accepted it.
 func (t *safeTransport) AppendEntries(id raft.ServerID, target raft.ServerAddress, args *raft.AppendEntriesRequest,
 	resp *raft.AppendEntriesResponse) error {
-	begun := t.contacts.begin()
+	connected, begun := t.connected(), t.contacts.begin()
 	err := t.NetworkTransport.AppendEntries(id, target, args, resp)
 	if err == nil && resp.Success {
 		t.contacts.accepted(id, args.Term, begun)
-		ctx, cancel := context.WithTimeout(context.Background(), rpcTimeout)
+		ctx, cancel := context.WithTimeout(connected, rpcTimeout)
 		defer cancel()
 		err = t.durable.has(ctx, args.Entries)
 	}
@@ -92,9 +96,10 @@ func (t *safeTransport) AppendEntriesPipeline(id raft.ServerID, target raft.Serv
 	if t.progress != nil {
 		t.progress.caughtUp(id)
 	}
+	connected := t.connected()
 	p, err := t.NetworkTransport.AppendEntriesPipeline(id, target)
 	if err != nil {
 		return nil, err
 	}
-	return holdBack(p, t.durable), nil
+	return holdBack(connected, p, t.durable), nil
 }

@@ -55,6 +55,8 @@ func (v *verifier) verify(ctx context.Context) error {
 	select {
 	case err := <-answer:
 		return err
+	case <-v.ctx.Done(): // Raft may not answer for as long as its disk hangs
+		return task.ErrNotLeader
 	case <-ctx.Done():
 		return ctx.Err()
 	}

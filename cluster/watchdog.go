@@ -85,6 +85,19 @@ func (w *watchdog) look(now time.Duration) {
 	}
 }
 
+// hangs reports whether an operation is running that takes longer than slow.
+func (w *watchdog) hangs() bool {
+	now := time.Since(w.origin)
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	for b := range w.brackets {
+		if since := b.since.Load(); since != 0 && b.slow > 0 && now-time.Duration(since) >= b.slow {
+			return true
+		}
+	}
+	return false
+}
+
 // bracket surrounds one kind of operation, of which one runs at a time.
 type bracket struct {
 	w       *watchdog
@@ -125,6 +138,16 @@ func (b *bracket) run(operation func() error) error {
 	b.tick()
 	defer b.since.Store(0)
 	return operation()
+}
+
+// around is run, of operations that go through inner; nil for none.
+func (b *bracket) around(inner func(func() error) error) func(func() error) error {
+	if inner == nil {
+		return b.run
+	}
+	return func(operation func() error) error {
+		return b.run(func() error { return inner(operation) })
+	}
 }
 
 // tick says that the operation begins or goes on.
