@@ -22,13 +22,13 @@ func holdBack(ctx context.Context, p raft.AppendPipeline, d durable) raft.Append
 }
 
 func (h *heldPipeline) pass(ctx context.Context, d durable) {
+	// What is never answered must not have Raft wait for room to send more.
+	defer h.AppendPipeline.Close()
 	for {
 		select {
 		case f := <-h.AppendPipeline.Consumer():
 			// One that failed is passed on at once, for Raft to give the pipeline up.
 			if f.Error() == nil && f.Response().Success && d.has(ctx, f.Request().Entries) != nil {
-				// Closed already, or never to be answered: then Raft, which may wait for room to send more, must not.
-				_ = h.AppendPipeline.Close()
 				return
 			}
 			select {

@@ -203,3 +203,30 @@ func TestLeaderWhoseLogFailedHearsOfALaterTerm(t *testing.T) {
 	old.dir.Close()
 	old.dir = nil
 }
+
+// silentPipeline is a pipeline without answers.
+type silentPipeline struct {
+	raft.AppendPipeline
+	closed chan struct{}
+	once   sync.Once
+}
+
+func (p *silentPipeline) Consumer() <-chan raft.AppendFuture { return nil }
+
+func (p *silentPipeline) Close() error {
+	p.once.Do(func() { close(p.closed) })
+	return nil
+}
+
+// TestPipelineEndsWhenTheNodeIsCutOff: Raft, which waits for room to send more, could else never be shut down.
+func TestPipelineEndsWhenTheNodeIsCutOff(t *testing.T) {
+	ctx, cutOff := context.WithCancel(context.Background())
+	p := &silentPipeline{closed: make(chan struct{})}
+	holdBack(ctx, p, nil)
+	cutOff()
+	select {
+	case <-p.closed:
+	case <-time.After(patience):
+		t.Error("the pipeline is still open")
+	}
+}
