@@ -67,10 +67,10 @@ func (c *Client) Leave(ctx context.Context) error {
 }
 
 // Transfer hands leadership to a member, or to any that is up to date if to is zero, and returns the new leader's
-// address.
+// address. To a member it is repeated until the outcome is known: the member that leads already says so.
 func (c *Client) Transfer(ctx context.Context, to member.ID) (leader string, err error) {
 	var reply wirepb.TransferReply
-	err = c.do(ctx, wire.Transfer, &wirepb.TransferRequest{NodeId: wire.MemberIDToPB(to)}, &reply, false)
+	err = c.do(ctx, wire.Transfer, &wirepb.TransferRequest{NodeId: wire.MemberIDToPB(to)}, &reply, !to.IsZero())
 	return reply.LeaderAddress, err
 }
 

@@ -223,6 +223,11 @@ func TestClusterRequests(t *testing.T) {
 	if err != nil || cluster != id || !voter {
 		t.Errorf("join: %s, %v, %v", cluster, voter, err)
 	}
+	n.Handle(wire.Transfer, nil)
+	transferred := later(func() error { _, err := c.Transfer(within(t), id); return err })
+	n.Next(wire.Transfer).Nack(task.ErrUnknownOutcome, "") // as a follower says that sees the new leader first
+	n.Next(wire.Transfer).Ack(&wirepb.TransferReply{LeaderAddress: "h:2"})
+	mustBe(t, <-transferred, nil)
 	n.Handle(wire.Remove, nil)
 	done := later(func() error { return c.Remove(within(t), id) })
 	n.Next(wire.Remove).Conn.Close()

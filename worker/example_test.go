@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"log"
+	"runtime/debug"
 	"slices"
 	"time"
 
@@ -18,13 +19,14 @@ import (
 	"github.com/haiku-queue/haiku/worker"
 )
 
-// shop gives the examples a broker, a client that submits, and a worker that is not started yet.
+// shop gives the examples a broker, a client that submits, and a worker that is not started yet. An example that hangs
+// says where.
 type shop struct {
 	*haikutest.Broker
 	*worker.Worker
 	c, own *client.Client
-	stop   context.CancelFunc
 	done   chan error
+	late   *time.Timer
 }
 
 func open() *shop { return openTraced(nil) }
@@ -35,7 +37,10 @@ func openTraced(provider trace.TracerProvider) *shop {
 	if err != nil {
 		log.Fatal(err)
 	}
-	s := &shop{Broker: b, done: make(chan error, 1)}
+	s := &shop{Broker: b, done: make(chan error, 1), late: time.AfterFunc(time.Minute, func() {
+		debug.SetTraceback("all")
+		panic("the example has not ended in a minute")
+	})}
 	for _, c := range []**client.Client{&s.c, &s.own} {
 		if *c, err = client.New(client.Config{Addrs: []string{b.Addr()}, TracerProvider: provider}); err != nil {
 			log.Fatal(err)
@@ -56,10 +61,15 @@ func (s *shop) start() (end func()) {
 		if err := <-s.done; err != nil {
 			fmt.Println(err)
 		}
-		s.own.Close()
-		s.c.Close()
-		_ = s.Broker.Close()
+		s.close()
 	}
+}
+
+func (s *shop) close() {
+	s.own.Close()
+	s.c.Close()
+	_ = s.Broker.Close()
+	s.late.Stop()
 }
 
 // submit submits a task and returns its id.
@@ -304,9 +314,7 @@ func ExampleWorker_Run() {
 	fmt.Println(workers[0].Leases, workers[0].Draining)
 	close(goOn)
 	fmt.Println(<-s.done, string(s.await(id, task.Completed).Result))
-	s.own.Close()
-	s.c.Close()
-	_ = s.Broker.Close()
+	s.close()
 	// Output:
 	// 1 true
 	// <nil> finished
@@ -332,9 +340,7 @@ func ExampleConfig() {
 	fmt.Println(<-s.done)
 	t := s.await(id, task.Pending)
 	fmt.Println(t.Phase(), t.RetryCount, t.History[0].Outcome)
-	s.own.Close()
-	s.c.Close()
-	_ = s.Broker.Close()
+	s.close()
 	// Output:
 	// <nil>
 	// ready 0 interrupted
