@@ -43,7 +43,7 @@ func (a *app) benchmarkCommand(work, short string, tasks, crew, rate int) *cobra
 	cmd := &cobra.Command{
 		Use: work, Short: short,
 		Args: func(cmd *cobra.Command, args []string) error {
-			return errors.Join(cobra.NoArgs(cmd, args), b.check(cmd, work))
+			return errors.Join(noArgs(cmd, args), b.check(cmd, work))
 		},
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.bench(cmd.Context(), work, b) },
 	}

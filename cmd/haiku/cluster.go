@@ -53,7 +53,7 @@ type memberForm struct {
 
 func (a *app) membersCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "members", Short: "List the nodes of the cluster", Args: cobra.NoArgs,
+		Use: "members", Short: "List the nodes of the cluster", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				status, err := c.Status(ctx)
@@ -77,7 +77,7 @@ func (a *app) membersCommand() *cobra.Command {
 
 func (a *app) leaveCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "leave", Short: "Make the node at --addr leave its cluster and go down", Args: cobra.NoArgs,
+		Use: "leave", Short: "Make the node at --addr leave its cluster and go down", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				if err := c.Leave(ctx); err != nil {

@@ -41,7 +41,7 @@ type statusForm struct {
 
 func (a *app) statusCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "status", Short: "Show how the node at --addr sees its cluster, and how every node is", Args: cobra.NoArgs,
+		Use: "status", Short: "Show how the node at --addr sees its cluster, and how every node is", Args: noArgs,
 		Long: "Show how the node at --addr sees itself and its cluster, and how far every node is and how its disk and database are,\n" +
 			"as it tells itself. A node that does not answer within 2 s is named with the reason. It needs no leader.",
 		RunE: func(cmd *cobra.Command, _ []string) error {

@@ -12,7 +12,7 @@ import (
 func (a *app) configCommand() *cobra.Command {
 	sample := &cobra.Command{
 		Use: "sample", Short: "Print a settings file for haikud: every key, its default and what it is for",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprint(a.out, config.Sample())
 			return err
@@ -22,7 +22,7 @@ func (a *app) configCommand() *cobra.Command {
 		Use: "validate FILE", Short: "Check a settings file for haikud and name every problem", Args: cobra.ExactArgs(1),
 		RunE: func(_ *cobra.Command, args []string) error {
 			if _, err := config.Load(nil, nil, args[0]); err != nil {
-				return err
+				return fileError(err)
 			}
 			a.say("%s is fine.", args[0])
 			return nil
@@ -33,7 +33,7 @@ func (a *app) configCommand() *cobra.Command {
 
 func (a *app) versionCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "version", Short: "Print the version", Args: cobra.NoArgs,
+		Use: "version", Short: "Print the version", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, err := fmt.Fprintln(a.out, "haiku", buildinfo.Version())
 			return err

@@ -123,7 +123,7 @@ func cronNext(s *task.Schedule) string {
 
 func (a *app) cronListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "Show all schedules", Args: cobra.NoArgs,
+		Use: "list", Short: "Show all schedules", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				forms, all := []cronForm{}, []*task.Schedule(nil)

@@ -29,8 +29,6 @@ func (a *app) cronAddCommand() *cobra.Command {
 			"as */15. A moment that a change of clocks leaves out fires at the first one after; one that comes twice fires\n" +
 			"the first time. An expression for every hour goes by elapsed time instead.\n" +
 			"The task has the headers " + task.HeaderSchedule + " and " + task.HeaderFireTime + ".",
-		Example: `  haiku cron add nightly "0 3 * * *" report --zone Europe/Berlin --catch-up one` + "\n" +
-			`  haiku cron add tick "@every 90s" poll --payload '{"feed":7}'`,
 		Args: cobra.ExactArgs(3),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			s, err := a.scheduleOf(cmd, f, args)

@@ -19,7 +19,7 @@ func (a *app) resumeCommand() *cobra.Command {
 
 func (a *app) dispatchCommand(use, short string, paused bool, done string) *cobra.Command {
 	return &cobra.Command{
-		Use: use, Short: short, Args: cobra.NoArgs,
+		Use: use, Short: short, Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				if err := c.SetDispatch(ctx, paused); err != nil {

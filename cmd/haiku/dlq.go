@@ -21,7 +21,7 @@ func (a *app) dlqCommand() *cobra.Command {
 
 func (a *app) dlqListCommand() *cobra.Command {
 	l := &listing{status: task.DeadLetter}
-	cmd := &cobra.Command{Use: "list", Short: "List dead letters, oldest or newest task first", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List dead letters, oldest or newest task first", Args: noArgs}
 	l.bind(a, cmd)
 	return cmd
 }

@@ -28,7 +28,7 @@ var errUnwell = errors.New("the cluster is not well")
 
 func (a *app) doctorCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "doctor", Short: "Have every node examine its state at one moment, and compare them", Args: cobra.NoArgs,
+		Use: "doctor", Short: "Have every node examine its state at one moment, and compare them", Args: noArgs,
 		Long: "Have every node examine its state at one moment, and compare them.\n\n" +
 			"At one place in the log each node hashes its state, compares its indexes with the tasks' records, and counts anew,\n" +
 			"while everything goes on. The doctor changes nothing. Exit code 1 says that something is wrong, or that a node did\n" +

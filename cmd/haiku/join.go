@@ -20,8 +20,7 @@ func (a *app) joinCommand() *cobra.Command {
 		Long: "Make the node at --addr, alone and without tasks, join the cluster at ADDR, and wait until it is a voter.\n\n" +
 			"A cluster with tokens takes a node in for an admin only: that one's token is read from --join-token-file, or else\n" +
 			"is the token of this command. The node uses it to join, and does not keep it.",
-		Example: "  haiku --addr 10.0.0.4:7420 cluster join 10.0.0.1:7420,10.0.0.2:7420 --join-token-file admin-token",
-		Args:    cobra.ExactArgs(1),
+		Args: cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			wish := member.Adoption{Addresses: strings.Split(args[0], ",")}
 			var err error

@@ -26,7 +26,7 @@ type listing struct {
 
 func (a *app) listCommand() *cobra.Command {
 	l := &listing{}
-	cmd := &cobra.Command{Use: "list", Short: "List tasks: oldest or newest first, by priority or by time", Args: cobra.NoArgs}
+	cmd := &cobra.Command{Use: "list", Short: "List tasks: oldest or newest first, by priority or by time", Args: noArgs}
 	l.bind(a, cmd)
 	flags := cmd.Flags()
 	flags.StringVar(&l.from, "scheduled-from", "", "only with this scheduled time or a later one, such as 2030-01-02T15:04:05Z")

@@ -19,7 +19,7 @@ func (a *app) operationCommand() *cobra.Command {
 
 func (a *app) operationListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the operations that run and the last that have ended, newest first", Args: cobra.NoArgs,
+		Use: "list", Short: "List the operations that run and the last that have ended, newest first", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				list, err := c.Operations(ctx)

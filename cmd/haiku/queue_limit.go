@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"strconv"
 	"strings"
@@ -31,22 +32,22 @@ func (a *app) queueLimitCommand() *cobra.Command {
 	cmd.RunE = func(cmd *cobra.Command, args []string) error {
 		change := task.QueueChange{Queue: args[0], Type: typ}
 		var problem error
-		number := func(flag, text string, parse func(string) (uint64, error), most uint64) *uint64 {
+		number := func(flag, text, what string, parse func(string) (uint64, error), most uint64) *uint64 {
 			if !flags.Changed(flag) || problem != nil {
 				return nil
 			}
-			n, err := parseLimit(text, parse, most)
+			n, err := parseLimit(text, what, parse, most)
 			if err != nil {
 				problem = &usageError{fmt.Errorf("--%s: %w", flag, err)}
 			}
 			return &n
 		}
-		if n := number("concurrency", concurrency, parseTasks, task.MaxConcurrency); n != nil {
+		if n := number("concurrency", concurrency, "a number", parseTasks, task.MaxConcurrency); n != nil {
 			small := uint32(*n)
 			change.Concurrency = &small
 		}
-		change.Depth = number("depth", depth, parseTasks, task.MaxDepth)
-		change.Bytes = number("bytes", bytes, parseBytes, task.MaxQueueBytes)
+		change.Depth = number("depth", depth, "a number", parseTasks, task.MaxDepth)
+		change.Bytes = number("bytes", bytes, "a size such as 64MiB", parseBytes, task.MaxQueueBytes)
 		if problem != nil {
 			return problem
 		}
@@ -58,6 +59,9 @@ func (a *app) queueLimitCommand() *cobra.Command {
 			change.Rate = &r
 		} else if flags.Changed("burst") {
 			return &usageError{fmt.Errorf("--burst: give --rate too")}
+		}
+		if change.Concurrency == nil && change.Depth == nil && change.Bytes == nil && change.Rate == nil {
+			return &usageError{errors.New("give at least one of --concurrency, --rate, --depth and --bytes")}
 		}
 		return a.changeQueue(cmd, change)
 	}
@@ -84,13 +88,13 @@ func (a *app) queueAgingCommand() *cobra.Command {
 }
 
 // parseLimit reads a limit; none is 0.
-func parseLimit(text string, parse func(string) (uint64, error), most uint64) (uint64, error) {
+func parseLimit(text, what string, parse func(string) (uint64, error), most uint64) (uint64, error) {
 	if text == "none" {
 		return 0, nil
 	}
 	n, err := parse(text)
 	if err != nil || n > most {
-		return 0, fmt.Errorf("%q is neither none nor a number up to %d", text, most)
+		return 0, fmt.Errorf("%q is neither none nor %s up to %d", text, what, most)
 	}
 	return n, nil
 }
@@ -106,7 +110,7 @@ func parseBytes(text string) (uint64, error) {
 func parseRate(text string, burst uint32, withBurst bool) (r task.Rate, err error) {
 	if text == "none" || text == "0" {
 		if withBurst {
-			return r, fmt.Errorf("--burst: there is no rate")
+			return r, fmt.Errorf("--burst is for a --rate other than none only")
 		}
 		return r, nil
 	}

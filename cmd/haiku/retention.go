@@ -54,7 +54,7 @@ func parseKept(flag, text string) (time.Duration, error) {
 
 func (a *app) retentionListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "Show what counts for all types, and the types with a setting of their own", Args: cobra.NoArgs,
+		Use: "list", Short: "Show what counts for all types, and the types with a setting of their own", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				return a.printRetentions(c.Retentions(ctx))

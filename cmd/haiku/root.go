@@ -49,7 +49,9 @@ func (a *app) rootCommand() *cobra.Command {
 	root.SetIn(a.in)
 	root.SetOut(a.out)
 	root.SetErr(a.errOut)
+	addExamples(root)
 	root.PersistentPreRunE = a.start
+	root.SetFlagErrorFunc(flagError)
 	address := defaultAddress
 	if fromEnv := os.Getenv("HAIKU_ADDR"); fromEnv != "" {
 		address = fromEnv

@@ -81,7 +81,7 @@ func (a *app) save(ctx context.Context, c *client.Client, file string, stale boo
 	}
 	part, err := os.CreateTemp(filepath.Dir(file), filepath.Base(file)+".part-*")
 	if err != nil {
-		return err
+		return fileError(err)
 	}
 	form, err := a.receive(from, part, file)
 	if err == nil {
@@ -147,7 +147,7 @@ func (a *app) openFile(name string) (io.ReadCloser, int64, error) {
 	}
 	f, err := os.Open(name)
 	if err != nil {
-		return nil, 0, err
+		return nil, 0, fileError(err)
 	}
 	info, err := f.Stat()
 	if err != nil {

@@ -14,7 +14,7 @@ import (
 func (a *app) statsCommand() *cobra.Command {
 	var q task.StatsQuery
 	cmd := &cobra.Command{
-		Use: "stats", Short: "Count tasks by queue, type and status", Args: cobra.NoArgs,
+		Use: "stats", Short: "Count tasks by queue, type and status", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				stats, err := c.Counts(ctx, q)

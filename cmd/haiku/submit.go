@@ -72,6 +72,10 @@ func (s *submission) check(cmd *cobra.Command, args []string) error {
 		return errors.New("--expires-in and --expires-at exclude each other")
 	case slices.Contains(given, "--unique-key") && s.uniqueKey == "":
 		return errors.New("--unique-key is empty")
+	case cmd.Flags().Changed("wait-timeout") && !s.wait:
+		return errors.New("--wait-timeout is for --wait only")
+	case s.waitTimeout < 0:
+		return fmt.Errorf("--wait-timeout %s is negative", s.waitTimeout)
 	}
 	return nil
 }
@@ -128,7 +132,7 @@ func (a *app) spec(flags *pflag.FlagSet, s *submission, typ string) (task.Spec, 
 		return spec, err
 	}
 	if s.timeout < 0 || s.timeout%time.Second != 0 {
-		return spec, &usageError{fmt.Errorf("--timeout %s is not a whole number of seconds", s.timeout)}
+		return spec, &usageError{fmt.Errorf("--timeout %s is not a whole number of seconds from 0 on", s.timeout)}
 	}
 	spec.TimeoutSeconds = uint64(s.timeout / time.Second)
 	if spec.ScheduledAt, err = parseMoment("at", s.at); err != nil {
@@ -177,14 +181,14 @@ func (a *app) payload(s *submission) ([]byte, error) {
 	default:
 		f, err := os.Open(s.payloadFile)
 		if err != nil {
-			return nil, err
+			return nil, fileError(fmt.Errorf("--payload-file: %w", err))
 		}
 		defer f.Close()
 		source = f
 	}
 	payload, err := io.ReadAll(io.LimitReader(source, task.MaxPayload+1))
 	if err != nil {
-		return nil, fmt.Errorf("read payload: %w", err)
+		return nil, fileError(fmt.Errorf("read payload: %w", err))
 	}
 	return payload, nil
 }

@@ -73,7 +73,7 @@ func (a *app) submitMany(cmd *cobra.Command, path, state string) error {
 	if path != "-" {
 		f, err := os.Open(path)
 		if err != nil {
-			return err
+			return fileError(err)
 		}
 		defer f.Close()
 		source = f

@@ -25,7 +25,10 @@ func (a *app) taskCommand() *cobra.Command {
 func (a *app) getCommand() *cobra.Command {
 	var payload, stale bool
 	cmd := &cobra.Command{
-		Use: "get ID...", Short: "Show tasks", Args: cobra.MinimumNArgs(1),
+		Use: "get ID...", Short: "Show tasks with payload and result",
+		Long: "Show tasks with payload and result. A table shows them where they are text, and cut if they are long; -o json,\n" +
+			"jsonl and yaml give them in base64, as they may hold any bytes.",
+		Args: cobra.MinimumNArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			ids, err := parseIDs(args)
 			if err != nil {

@@ -53,10 +53,14 @@ func openTaskFile(path string, now time.Time) (*taskFile, error) {
 	text, err := os.ReadFile(path)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return f, f.save()
+		if err := f.save(); err != nil {
+			return nil, fileError(fmt.Errorf("--resume: %w", err))
+		}
+		return f, nil
 	case err != nil:
-		return nil, err
+		return nil, fileError(fmt.Errorf("--resume: %w", err))
 	}
+	f.Run = task.SessionID{} // every state file has one, and what has none must not be overwritten
 	if err := json.Unmarshal(text, f); err != nil || f.Run.IsZero() || f.Line < 0 {
 		return nil, &usageError{fmt.Errorf("%s is no state file of submit-many: %w", path, errors.Join(err, task.ErrInvalid))}
 	}

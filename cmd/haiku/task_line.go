@@ -124,7 +124,11 @@ func plainly(err error) error {
 		return fmt.Errorf("payload_base64 is not base64 (%w); payload_text takes text as it is", err)
 	}
 	var wrong *json.UnmarshalTypeError
-	if !errors.As(err, &wrong) || wrong.Field == "" {
+	var syntax *json.SyntaxError
+	switch {
+	case errors.As(err, &syntax) || errors.As(err, &wrong) && wrong.Field == "":
+		return fmt.Errorf(`not a JSON object such as {"task_type": "resize", "payload": "x"}: %w`, err)
+	case wrong == nil:
 		return err
 	}
 	wanted := "another kind of value"

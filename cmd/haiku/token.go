@@ -64,7 +64,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 			"  operator   also retries and deletes tasks, and changes queues, schedules and settings\n" +
 			"  admin      also changes members and tokens, and saves snapshots; always for all queues\n\n" +
 			"The first token of a cluster has to be an admin's that does not expire. From then on nobody is served without one.",
-		Args: cobra.NoArgs,
+		Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) (err error) {
 			if o.Role, err = member.RoleOf(role); err != nil {
 				return &usageError{err}
@@ -89,7 +89,7 @@ func (a *app) tokenCreateCommand() *cobra.Command {
 func (a *app) tokenListCommand() *cobra.Command {
 	var stale bool
 	cmd := &cobra.Command{
-		Use: "list", Short: "List the cluster's tokens, but for their secrets", Args: cobra.NoArgs,
+		Use: "list", Short: "List the cluster's tokens, but for their secrets", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				list, err := c.Tokens(ctx, stale)
@@ -155,7 +155,7 @@ func (a *app) tokenRevokeCommand() *cobra.Command {
 
 func (a *app) tokenWhoamiCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "whoami", Short: "Show what the token of this command may do", Args: cobra.NoArgs,
+		Use: "whoami", Short: "Show what the token of this command may do", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				access, err := c.Access(ctx)
@@ -177,7 +177,7 @@ func (a *app) tokenWhoamiCommand() *cobra.Command {
 
 func (a *app) tokenGenerateCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "generate", Short: "Print the text of a new token that no cluster knows yet, for --bootstrap-token-file", Args: cobra.NoArgs,
+		Use: "generate", Short: "Print the text of a new token that no cluster knows yet, for --bootstrap-token-file", Args: noArgs,
 		RunE: func(*cobra.Command, []string) error {
 			_, text := client.MakeToken()
 			return a.print(map[string]string{"token": text}, func(w io.Writer) { row(w, text) })

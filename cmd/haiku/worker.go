@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"errors"
+	"fmt"
 	"log/slog"
 	"time"
 
@@ -10,6 +11,7 @@ import (
 
 	"github.com/haiku-queue/haiku/client"
 	"github.com/haiku-queue/haiku/internal/buildinfo"
+	"github.com/haiku-queue/haiku/task"
 	"github.com/haiku-queue/haiku/worker"
 )
 
@@ -36,12 +38,7 @@ func (a *app) workerRunCommand() *cobra.Command {
 			"later while it has retries left. HAIKU_TASK_ID, HAIKU_TASK_TYPE, HAIKU_TASK_QUEUE, HAIKU_ATTEMPT,\n" +
 			"HAIKU_LEASE_ID and HAIKU_WORKER are in its environment. When the task is cancelled, runs too long or its lease\n" +
 			"is lost, the command's process group gets SIGTERM, and SIGKILL five seconds later.",
-		Args: func(*cobra.Command, []string) error {
-			if w.line == "" {
-				return errors.New("worker run wants --exec COMMAND")
-			}
-			return nil
-		},
+		Args: w.check,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context(), w) },
 	}
 	flags := cmd.Flags()
@@ -55,6 +52,24 @@ func (a *app) workerRunCommand() *cobra.Command {
 		"how long running commands may go on after SIGTERM")
 	flags.BoolVar(&w.stay, "stay", false, "keep to the node at --addr instead of going on to the leader")
 	return cmd
+}
+
+// check refuses what would be taken for a default.
+func (w *working) check(cmd *cobra.Command, args []string) error {
+	given := cmd.Flags().Changed
+	switch {
+	case w.line == "":
+		return errors.New("worker run wants --exec COMMAND")
+	case w.config.Concurrency < 1:
+		return fmt.Errorf("--concurrency %d is not within 1 and %d", w.config.Concurrency, task.MaxItems)
+	case w.config.ShutdownTimeout < 0:
+		return fmt.Errorf("--drain-timeout %s is negative", w.config.ShutdownTimeout)
+	case given("type") && len(w.types) == 0:
+		return errors.New("--type is empty; leave it out for all types")
+	case given("queue") && len(w.config.Queues) == 0:
+		return errors.New("--queue is empty; leave it out for the queue " + task.DefaultQueue)
+	}
+	return noArgs(cmd, args)
 }
 
 // work runs tasks until ctx ends.
@@ -72,6 +87,9 @@ func (a *app) work(ctx context.Context, w *working) error {
 	}
 	defer c.Close()
 	w.config.Logger = log
+	if w.config.ShutdownTimeout == 0 {
+		w.config.ShutdownTimeout = -1 // which is the library's way to say it
+	}
 	runner, err := worker.New(c, w.config)
 	if err != nil {
 		return err

@@ -14,7 +14,7 @@ import (
 
 func (a *app) workerListCommand() *cobra.Command {
 	return &cobra.Command{
-		Use: "list", Short: "List the workers that are connected to the cluster", Args: cobra.NoArgs,
+		Use: "list", Short: "List the workers that are connected to the cluster", Args: noArgs,
 		RunE: func(cmd *cobra.Command, _ []string) error {
 			return a.do(cmd, requestTimeout, func(ctx context.Context, c *client.Client) error {
 				workers, err := c.Workers(ctx)
