@@ -26,10 +26,11 @@ const (
 	envAttempt = "HAIKU_ATTEMPT"
 	envLeaseID = "HAIKU_LEASE_ID"
 	envWorker  = "HAIKU_WORKER"
+	envCursor  = "HAIKU_CURSOR"
 )
 
 // command runs a shell command for each task: the payload on standard input, standard output is the result, and the
-// exit code decides. All that the command starts is one process group, which ends with it.
+// exit code decides, unless remarks say more. All that the command starts is one process group, which ends with it.
 type command struct {
 	line  string
 	name  string        // of the worker
@@ -47,24 +48,41 @@ func (c *command) run(ctx context.Context, t *task.Task) ([]byte, error) {
 	cmd.Stdout, cmd.Stderr = result, said
 	cmd.Cancel = func() error { return signalGroup(cmd, syscall.SIGTERM) }
 	cmd.WaitDelay = c.grace
-	if err := cmd.Start(); err != nil {
+	ours, theirs, err := os.Pipe()
+	if err != nil {
 		return nil, err
 	}
-	err := cmd.Wait()
+	cmd.ExtraFiles = []*os.File{theirs}
+	if err := cmd.Start(); err != nil {
+		return nil, errors.Join(err, ours.Close(), theirs.Close())
+	}
+	_ = theirs.Close()
+	heard := hear(ctx, ours, t)
+	err = cmd.Wait()
 	_ = signalGroup(cmd, syscall.SIGKILL) // what the command left running in its group
+	heard.end()
 	switch {
 	case result.over():
 		return nil, worker.Reject(fmt.Errorf("%w: standard output is longer than %d bytes", task.ErrTooLarge, task.MaxResult))
 	case ctx.Err() != nil && (err == nil || errors.Is(err, ctx.Err())):
 		return nil, context.Cause(ctx) // it was told to stop, so what it wrote may be a part only
 	case err != nil && !errors.Is(err, exec.ErrWaitDelay):
-		return nil, failure(err, said.text())
+		err = failure(err, said.text())
+	default:
+		err = nil
+	}
+	if err = heard.outcome(err, said.text()); err != nil {
+		return nil, err
 	}
 	return result.bytes(), nil
 }
 
 // environment tells the command which task it runs.
 func (c *command) environment(t *task.Task) []string {
+	cursor := string(t.Progress.Cursor)
+	if strings.ContainsRune(cursor, 0) { // another program's: the environment cannot hold it
+		cursor = ""
+	}
 	return []string{
 		envTaskID + "=" + t.ID.String(),
 		envType + "=" + t.Type,
@@ -72,6 +90,7 @@ func (c *command) environment(t *task.Task) []string {
 		envAttempt + "=" + strconv.FormatUint(uint64(t.Attempt), 10),
 		envLeaseID + "=" + strconv.FormatUint(t.LeaseID, 10),
 		envWorker + "=" + c.name,
+		envCursor + "=" + cursor,
 	}
 }
 

@@ -201,15 +201,24 @@ func writeDetails(w io.Writer, t *task.Task) {
 	line("timeout", time.Duration(t.TimeoutSeconds)*time.Second, t.TimeoutSeconds > 0)
 	line("worker", t.WorkerID, t.WorkerID != "")
 	line("lease", fmt.Sprintf("%d until %s", t.LeaseID, moment(t.LeaseExpiresAt)), t.Status == task.InProgress)
+	line("progress", strings.TrimSpace(fmt.Sprintf("%d %% %s", t.Progress.Percent, shorten(t.Progress.Message, 200))), !t.Progress.IsZero())
 	line("cancel", "requested", t.CancelRequested && t.Status == task.InProgress)
 	line("depends on", joinIDs(t.Dependencies), len(t.Dependencies) > 0)
+	line("if one fails", t.OnDependencyFailure, len(t.Dependencies) > 0 && t.OnDependencyFailure != task.PolicyCancel)
 	line("waiting for", fmt.Sprintf("%d of them", t.WaitingFor), t.WaitingFor > 0)
 	line("unique key", uniqueText(t), t.UniqueKey != "")
 	line("content of", t.ReplacedBy, t.ReplacedBy != task.ID{})
 	line("expires", moment(t.ExpiresAt)+" unless started", t.CanExpire())
+	for _, h := range t.Headers {
+		line("header", shorten(h.Name+"="+h.Value, 200), true)
+	}
 	line("payload", content(t.Payload, t.PayloadSize), t.PayloadSize > 0)
 	line("result", content(t.Result, t.ResultSize), t.ResultSize > 0)
 	line("error", shorten(t.Error, 2000), t.Error != "")
+	for _, a := range t.History {
+		text := fmt.Sprintf("%s to %s, %s at %s %s", moment(a.StartedAt), moment(a.EndedAt), a.Outcome, a.WorkerID, shorten(a.Error, 100))
+		line(fmt.Sprintf("attempt %d", a.Number), strings.TrimSpace(text), true)
+	}
 }
 
 // uniqueText shows a unique key, its scope, and whether the task holds it.

@@ -37,7 +37,15 @@ func (a *app) workerRunCommand() *cobra.Command {
 			"code 0 is success. Anything else is a failure with the end of its standard error as text; the task is retried\n" +
 			"later while it has retries left. HAIKU_TASK_ID, HAIKU_TASK_TYPE, HAIKU_TASK_QUEUE, HAIKU_ATTEMPT,\n" +
 			"HAIKU_LEASE_ID and HAIKU_WORKER are in its environment. When the task is cancelled, runs too long or its lease\n" +
-			"is lost, the command's process group gets SIGTERM, and SIGKILL five seconds later.",
+			"is lost, the command's process group gets SIGTERM, and SIGKILL five seconds later.\n\n" +
+			"What it writes to descriptor 3, such as with echo snooze 1h >&3, says more, a line at a time:\n" +
+			"  progress PERCENT [TEXT]  how far it is, for people\n" +
+			"  cursor TEXT              where the next attempt can go on; it finds it in HAIKU_CURSOR\n" +
+			"  submit JSON              a task, as a line of task submit-many, that is submitted with the success or not at all\n" +
+			"  retry-after DURATION     this attempt failed, and the next one comes after that long\n" +
+			"  snooze DURATION          run it again after that long; no attempt is used\n" +
+			"  cancel                   no retry\n" +
+			"  dead                     a dead letter at once",
 		Args: w.check,
 		RunE: func(cmd *cobra.Command, _ []string) error { return a.work(cmd.Context(), w) },
 	}
