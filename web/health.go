@@ -3,9 +3,12 @@ package web
 import (
 	"context"
 	"encoding/json"
+	"fmt"
 	"net/http"
 	"runtime"
 	"time"
+
+	"github.com/haiku-queue/haiku/task"
 )
 
 const (
@@ -65,9 +68,13 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 	writeJSON(w, http.StatusOK, map[string]string{"version": s.src.Version, "go": runtime.Version()})
 }
 
-// metrics serves Prometheus. Once there are tokens it needs one.
+// metrics serves Prometheus. Once there are tokens it needs one, and one for all queues, for they name them.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
-	if _, err := s.access(r.Context(), tokenIn(r.Context())); err != nil {
+	access, err := s.access(r.Context(), tokenIn(r.Context()))
+	if err == nil && len(access.Queues) > 0 {
+		err = fmt.Errorf("%w: metrics are of all queues, the token %s is only for some", task.ErrPermissionDenied, access.Token)
+	}
+	if err != nil {
 		writeProblem(w, problemOf(err))
 		return
 	}

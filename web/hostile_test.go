@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 	"testing"
+	"testing/fstest"
 	"time"
 )
 
@@ -196,6 +197,12 @@ func TestGzipCORSAndBasePath(t *testing.T) {
 	}
 	n.url = strings.TrimSuffix(n.url, "/haiku")
 	n.refused(404, "not_found", "GET", "/v1/tasks", "")
+	for _, path := range []string{"//v1/tasks", "/haiku//v1/tasks", "/haiku/v1/../v1/tasks", "/haiku/./v1/tasks", "/haiku/v1//tasks"} {
+		n.refused(404, "not_found", "GET", path, "") // no redirect, which would leave the base path
+	}
+	if a := n.try("GET", "/haiku/v1/queues/a%2F..%2Fb/", ""); a.status != 404 || a.header.Get("Location") != "" {
+		t.Errorf("%d %v", a.status, a.header)
+	}
 	if a := n.try("GET", "/haiku", ""); a.status != http.StatusPermanentRedirect || a.header.Get("Location") != "/haiku/" {
 		t.Errorf("%d %v", a.status, a.header)
 	}
@@ -215,5 +222,22 @@ func TestIdempotencyKey(t *testing.T) {
 		if pick(t, one, "receipts", i, "id") != pick(t, two, "receipts", i, "id") || pick(t, two, "receipts", i, "duplicate") != true {
 			t.Errorf("%v, then %v", one, two)
 		}
+	}
+}
+
+// TestPartsAreNotCompressed: a part of a page is one of its content as it is.
+func TestPartsAreNotCompressed(t *testing.T) {
+	script := strings.Repeat("let a = 1;\n", 1000)
+	n := startNode(t, func(_ *Config, s *Sources) { s.Pages = fstest.MapFS{"app.js": {Data: []byte(script)}} })
+	whole := n.try("GET", "/app.js", "", "Accept-Encoding", "gzip")
+	if whole.header.Get("Content-Encoding") != "gzip" {
+		t.Fatalf("%v", whole.header)
+	}
+	a := n.try("GET", "/app.js", "", "Accept-Encoding", "gzip", "Range", "bytes=1000-4999")
+	if a.status != http.StatusPartialContent || a.header.Get("Content-Encoding") != "" || string(a.body) != script[1000:5000] {
+		t.Errorf("%d %v, %d bytes", a.status, a.header, len(a.body))
+	}
+	if a := n.try("GET", "/app.js", "", "Accept-Encoding", "gzip", "If-None-Match", whole.header.Get("ETag")); a.status != http.StatusNotModified {
+		t.Errorf("the tag of the compressed form: %d", a.status)
 	}
 }

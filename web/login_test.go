@@ -5,11 +5,13 @@ import (
 	"net/http"
 	"strings"
 	"testing"
+
+	"github.com/haiku-queue/haiku/metrics"
 )
 
 // TestTokens: from the first token on every request needs one, in the header or the cookie, and its role decides.
 func TestTokens(t *testing.T) {
-	n := startNode(t, nil)
+	n := startNode(t, func(_ *Config, s *Sources) { s.Meter = metrics.New(metrics.Config{}) })
 	if s := n.ok("GET", "/v1/session", ""); s["authentication"] != false || s["role"] != "admin" {
 		t.Errorf("without tokens: %v", s)
 	}
@@ -21,7 +23,7 @@ func TestTokens(t *testing.T) {
 	}
 	n.until("tokens are asked for", func() bool { return n.try("GET", "/v1/overview", "").status == http.StatusUnauthorized })
 	for _, path := range []string{"/v1/overview", "/v1/cluster", "/v1/session", "/v1/history", "/v1/events", "/v1/tasks", "/v1/queues",
-		"/v1/snapshot", "/v1/tokens", "/v1/cluster/doctor?index=1"} {
+		"/v1/snapshot", "/v1/tokens", "/metrics", "/v1/cluster/doctor?index=1"} {
 		if a := n.try("GET", path, ""); a.status != http.StatusUnauthorized && path != "/v1/history" || strings.Contains(string(a.body), "n1") {
 			t.Errorf("GET %s without a token: %d %s", path, a.status, a.body)
 		}
@@ -62,6 +64,7 @@ func TestTokens(t *testing.T) {
 		{"POST", "/v1/worker/claim", "{}"}, {"PUT", "/v1/retention", `{"task_type":"","completed":"1h"}`}} {
 		n.refused(403, "permission_denied", r[0], r[1], r[2])
 	}
+	n.refused(403, "permission_denied", "GET", "/metrics", "")
 	if list := n.ok("GET", "/v1/queues?types=false", ""); len(list["queues"].([]any)) != 1 || pick(t, list, "queues", 0, "queue") != "mail.out" {
 		t.Errorf("queues of a restricted token: %v", list)
 	}

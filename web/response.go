@@ -57,7 +57,8 @@ func (w *response) WriteHeader(status int) {
 
 func (w *response) compressible() bool {
 	h := w.Header()
-	if w.status == http.StatusNoContent || w.status == http.StatusNotModified || h.Get("Content-Encoding") != "" {
+	// A part is one of the content as it is: its place would be wrong within the compressed one.
+	if w.status == http.StatusPartialContent || w.status == http.StatusNoContent || w.status == http.StatusNotModified || h.Get("Content-Encoding") != "" {
 		return false
 	}
 	kind, _, _ := strings.Cut(h.Get("Content-Type"), ";")

@@ -9,6 +9,7 @@ import (
 	"log/slog"
 	"net"
 	"net/http"
+	"path"
 	"strings"
 	"sync"
 	"sync/atomic"
@@ -147,6 +148,10 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 	case <-r.Context().Done():
 		return
 	}
+	if text := r.URL.EscapedPath(); text != cleanPath(text) { // ServeMux would lead to the clean one, without the base path
+		writeProblem(w, newProblem(0, "not_found", "there is nothing at this path: it has empty or dotted parts"))
+		return
+	}
 	if base := s.cfg.BasePath; base != "" {
 		rest, ok := strings.CutPrefix(r.URL.Path, base)
 		if r.URL.Path == base {
@@ -160,6 +165,15 @@ func (s *Server) answer(w http.ResponseWriter, r *http.Request) {
 		r.URL.Path, r.URL.RawPath = rest, strings.TrimPrefix(r.URL.RawPath, base)
 	}
 	s.handler.ServeHTTP(w, r)
+}
+
+// cleanPath is what http.ServeMux takes for the clean form of a path.
+func cleanPath(text string) string {
+	clean := path.Clean(text)
+	if strings.HasSuffix(text, "/") && clean != "/" {
+		clean += "/"
+	}
+	return clean
 }
 
 func shutdown() error { return fmt.Errorf("%w: ask another node", task.ErrShutdown) }
