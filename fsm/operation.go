@@ -114,7 +114,7 @@ func (m *machine) startOperation(c *StartOperation) (Result, error) {
 				kept.Selection.UpdatedBefore = time.Time{}
 			}
 			if !proto.Equal(orderToPB(&kept), orderToPB(&c.Order)) {
-				return Result{Err: fmt.Errorf("%w: operation %s", task.ErrConflict, o.ID)}, nil
+				return Result{Err: fmt.Errorf("%w: operation %s is there with other content", task.ErrConflict, o.ID)}, nil
 			}
 			return r, nil
 		}

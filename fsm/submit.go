@@ -141,7 +141,7 @@ func (m *machine) admit(c *Submit, i int) (*task.Task, task.Receipt, error) {
 		receipt.Duplicate = true
 		return nil, receipt, nil
 	case known:
-		receipt.Err = fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID)
+		receipt.Err = fmt.Errorf("%w: task %s is there with other content", task.ErrConflict, spec.ID)
 		return nil, receipt, nil
 	case spec.ID.Time().Before(m.now.Add(-c.DedupWindow)):
 		receipt.Err = fmt.Errorf("%w: task %s was made more than %s ago", task.ErrIDExpired, spec.ID, c.DedupWindow)

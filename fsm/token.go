@@ -69,7 +69,7 @@ func (m *machine) createToken(c *CreateToken) (Result, error) {
 func compareTokens(old *TokenRecord, wish *member.NewToken) error {
 	switch {
 	case old.Hash != wish.Hash || old.Role != wish.Role:
-		return fmt.Errorf("%w: token %s", task.ErrConflict, wish.ID)
+		return fmt.Errorf("%w: token %s is there with other content", task.ErrConflict, wish.ID)
 	case !old.RevokedAt.IsZero():
 		return fmt.Errorf("%w: token %s was revoked; make another", task.ErrTransition, wish.ID)
 	}

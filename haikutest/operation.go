@@ -32,7 +32,7 @@ func (c *cluster) StartOperation(_ context.Context, o task.OperationOrder) (task
 		case op.ID == o.ID && reflect.DeepEqual(op.ordered, o):
 			return op.Operation, nil
 		case op.ID == o.ID:
-			return task.Operation{}, fmt.Errorf("%w: operation %s", task.ErrConflict, o.ID)
+			return task.Operation{}, fmt.Errorf("%w: operation %s is there with other content", task.ErrConflict, o.ID)
 		case op.State == task.OperationRunning:
 			running++
 		}

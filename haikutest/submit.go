@@ -119,7 +119,7 @@ func (q *queue) admit(spec *task.Spec, g *group) (*task.Task, task.Receipt) {
 		receipt.Duplicate = true
 		return nil, receipt
 	case old:
-		receipt.Err = fmt.Errorf("%w: task %s", task.ErrConflict, spec.ID)
+		receipt.Err = fmt.Errorf("%w: task %s is there with other content", task.ErrConflict, spec.ID)
 		g.fresh[spec.ID] = &task.Task{ID: spec.ID}
 		return nil, receipt
 	case g.fresh[spec.ID] != nil:

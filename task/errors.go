@@ -20,8 +20,8 @@ var (
 	ErrHandshake = errors.New("handshake refused")
 	// ErrNotFound: there is no such task, node or queue.
 	ErrNotFound = errors.New("not found")
-	// ErrConflict: the id is taken by a task with other content.
-	ErrConflict = errors.New("id already used with other content")
+	// ErrConflict: what is there stands against it, such as a task of the same id with other content.
+	ErrConflict = errors.New("conflict")
 	// ErrUniqueConflict: another task holds the unique key, and the conflict policy or its status leaves no other way.
 	ErrUniqueConflict = errors.New("unique key held by another task")
 	// ErrIDExpired: the id is older than the dedup window, so it cannot be told whether it was used.
