@@ -273,10 +273,19 @@ func (p *player) show(id task.ID) {
 // until waits until a task has a status and phase; for the broker in memory it is there already.
 func (p *player) until(id task.ID, want task.Phase) {
 	p.t.Helper()
+	p.untilPassing(id, want, 0)
+}
+
+// untilPassing is until, with so much time that passes before each look.
+func (p *player) untilPassing(id task.ID, want task.Phase, step time.Duration) {
+	p.t.Helper()
 	ctx := p.within()
 	tick := time.NewTicker(20 * time.Millisecond)
 	defer tick.Stop()
 	for {
+		if step > 0 {
+			p.pass(step)
+		}
 		t, err := p.c.Get(ctx, id)
 		if err == nil && t.Phase() == want {
 			return

@@ -304,16 +304,7 @@ func progress(p *player) {
 func (p *player) die(c *client.Client, id task.ID, want task.Phase) {
 	p.t.Helper()
 	c.Close()
-	p.pass(Grace)
-	for range 100 { // the broker in memory learns of the end a moment later
-		t, err := p.c.Get(p.within(), id)
-		p.must(err)
-		if t.Phase() == want {
-			return
-		}
-		p.pass(Grace)
-	}
-	p.until(id, want)
+	p.untilPassing(id, want, Grace) // the broker in memory learns of the end a moment later
 }
 
 func crash(p *player) {
