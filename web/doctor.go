@@ -34,6 +34,8 @@ type Patient struct {
 	StateHash string    `json:"state_hash" doc:"Empty while it is computed"`
 	Differs   bool      `json:"differs" doc:"Its state is not that of most nodes"`
 	Error     string    `json:"error,omitempty" doc:"Why there is no result"`
+	// Findings is empty if nothing is wrong as far as is known.
+	Findings []member.Finding `json:"findings" doc:"What is wrong, and what to do; empty if the node is well"`
 	task.Verification
 }
 
@@ -84,9 +86,14 @@ func (s *Server) examination(ctx context.Context, in *examinationInput) (*plain[
 		wg.Go(func() { out.Body.Nodes[i] = s.examine(ctx, m, in.Index) })
 	}
 	wg.Wait()
-	compareStates(out.Body.Nodes)
-	for i := range out.Body.Nodes {
+	hashes := make([]string, len(out.Body.Nodes))
+	for i := range hashes {
+		hashes[i] = out.Body.Nodes[i].StateHash
+	}
+	for i, differs := range member.Differing(hashes) {
 		p := &out.Body.Nodes[i]
+		p.Differs = differs
+		p.Findings = member.Findings(p.Error, p.Differs, &p.Verification)
 		p.Healthy = p.Finished && p.Error == "" && !p.Differs && p.Verification.Healthy()
 		out.Body.Finished = out.Body.Finished && (p.Finished || p.Error != "")
 		out.Body.Healthy = out.Body.Healthy && p.Healthy
@@ -112,20 +119,4 @@ func (s *Server) examine(ctx context.Context, m member.Member, index uint64) Pat
 		p.Error = problemOf(err).Detail
 	}
 	return p
-}
-
-// compareStates finds the nodes whose state is not that of most. Where no state has a majority all differ: nobody can
-// tell which is right.
-func compareStates(nodes []Patient) {
-	having, known := make(map[string]int), 0
-	for i := range nodes {
-		if hash := nodes[i].StateHash; hash != "" {
-			having[hash]++
-			known++
-		}
-	}
-	for i := range nodes {
-		n := having[nodes[i].StateHash]
-		nodes[i].Differs = nodes[i].StateHash != "" && n < known && n*2 <= known
-	}
 }

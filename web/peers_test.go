@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"encoding/json"
 	"net"
 	"testing"
 	"time"
@@ -41,6 +42,16 @@ func TestHangingMember(t *testing.T) {
 		if took := time.Since(begun); took > bound || len(c["missing"].([]any)) != 1 || pick(t, c, "missing", 0) != "mute" {
 			t.Errorf("%s: %v after %v", path, c["missing"], took)
 		}
+	}
+	mark := n.ok("POST", "/v1/cluster/doctor", "")["index"].(json.Number).String()
+	var e map[string]any
+	n.until("the examination is finished", func() bool {
+		e = n.ok("GET", "/v1/cluster/doctor?index="+mark, "")
+		return e["finished"] == true
+	})
+	if e["healthy"] != false || pick(t, e, "nodes", 0, "healthy") != true || pick(t, e, "nodes", 1, "healthy") != false ||
+		pick(t, e, "nodes", 1, "findings", 0, "advice") != "look at the node, and ask again" {
+		t.Errorf("the examination: %v", e)
 	}
 	c := n.ok("GET", "/v1/cluster", "")
 	own, other := pick(t, c, "nodes", 0).(map[string]any), pick(t, c, "nodes", 1).(map[string]any)

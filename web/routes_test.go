@@ -54,6 +54,11 @@ func TestRetention(t *testing.T) {
 	}
 	n.refused(412, "precondition", "PUT", "/v1/retention", `{"task_type":"mail","completed":"1h"}`, "If-Match", tag)
 	n.refused(422, "invalid", "PUT", "/v1/retention", `{"task_type":"mail","completed":"soon"}`)
+	n.ok("PUT", "/v1/retention", `{"task_type":"short","completed":"1h"}`)
+	r = n.ok("PUT", "/v1/retention", `{"task_type":"short"}`) // as haiku retention unset
+	if len(r["settings"].([]any)) != 2 {
+		t.Errorf("a setting is not removed: %v", r)
+	}
 	stale := n.try("GET", "/v1/retention?consistency=stale", "")
 	if stale.header.Get(headerStale) != "true" || len(stale.json()["settings"].([]any)) != 2 {
 		t.Errorf("%v %s", stale.header, stale.body)
@@ -178,6 +183,9 @@ func TestClusterRoutes(t *testing.T) {
 		e = n.ok("GET", "/v1/cluster/doctor?index="+mark.json()["index"].(json.Number).String(), "")
 		return e["finished"] == true
 	})
+	if found := pick(t, e, "nodes", 0, "findings").([]any); len(found) != 0 {
+		t.Errorf("found at a node that is well: %v", found)
+	}
 	if e["healthy"] != true || len(pick(t, e, "nodes", 0, "state_hash").(string)) != 64 {
 		t.Errorf("%v", e)
 	}

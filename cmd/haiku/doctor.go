@@ -67,7 +67,13 @@ func (a *app) doctor(ctx context.Context, c *client.Client) error {
 	}
 	done.Wait()
 	w.bar.Clear()
-	compareStates(patients)
+	hashes := make([]string, len(patients))
+	for i, p := range patients {
+		hashes[i] = p.found.StateHash
+	}
+	for i, differs := range member.Differing(hashes) {
+		patients[i].differ = differs
+	}
 	return a.report(index, patients)
 }
 
@@ -125,22 +131,6 @@ func (w *ward) show(p *patient, found member.Examination) {
 	w.bar.Set(int64(done), int64(total))
 }
 
-// compareStates finds the nodes whose state is not that of most. Where no state has a majority all differ: nobody can
-// tell which is right.
-func compareStates(patients []*patient) {
-	having := make(map[string]int)
-	known := 0
-	for _, p := range patients {
-		if p.found.StateHash != "" {
-			having[p.found.StateHash]++
-			known++
-		}
-	}
-	for _, p := range patients {
-		p.differ = p.found.StateHash != "" && having[p.found.StateHash] < known && having[p.found.StateHash]*2 <= known
-	}
-}
-
 // patientForm is a node's examination as scripts see it.
 type patientForm struct {
 	ID        member.ID `json:"id"`
@@ -151,6 +141,8 @@ type patientForm struct {
 	StateHash string    `json:"state_hash"`
 	Differs   bool      `json:"differs"`
 	Error     string    `json:"error,omitempty"`
+	// Findings is empty if the node is well.
+	Findings []member.Finding `json:"findings"`
 	task.Verification
 	ElapsedSeconds float64 `json:"elapsed_seconds"`
 }
@@ -173,6 +165,7 @@ func (a *app) report(index uint64, patients []*patient) error {
 		if p.err != nil {
 			f.Error = oneLine(p.err)
 		}
+		f.Findings = member.Findings(f.Error, f.Differs, &f.Verification)
 		form.Healthy = form.Healthy && f.Healthy
 		form.Nodes = append(form.Nodes, f)
 	}
@@ -198,11 +191,8 @@ func writeReport(w io.Writer, form *doctorForm) {
 	for i := range form.Nodes {
 		n := &form.Nodes[i]
 		name := fmt.Sprintf("%s (%s)", n.Name, n.ID)
-		if n.Error != "" {
-			fmt.Fprintf(w, "%s: no result: %s\n", name, n.Error)
-		}
-		if n.Differs {
-			fmt.Fprintf(w, "%s: its state differs from that of the others\n", name)
+		for _, f := range n.Findings {
+			fmt.Fprintf(w, "%s: %s\n    what to do: %s\n", name, f.Problem, f.Advice)
 		}
 		for _, problem := range n.Problems {
 			fmt.Fprintf(w, "%s: %s\n", name, problem)

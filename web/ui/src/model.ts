@@ -264,3 +264,25 @@ export interface Cluster {
   nodes: ClusterNode[];
   leader_changes: { at: string; term: Whole; leader: string }[];
 }
+
+export interface Patient {
+  id: string;
+  name: string;
+  role: string;
+  finished: boolean;
+  done: number;
+  total: number;
+  healthy: boolean;
+  state_hash: string;
+  records: number;
+  checked: number;
+  findings: { problem: string; advice: string }[];
+  problems: string[];
+}
+
+export interface Examination {
+  index: Whole;
+  finished: boolean;
+  healthy: boolean;
+  nodes: Patient[];
+}

@@ -24,6 +24,18 @@ test("the page survives the kill of the leader, and of two nodes", async () => {
   await page.visit("#/overview");
   await page.getByText("kept").first().waitFor();
 
+  const doctor = page.getByRole("region", { name: "What the doctor found" });
+  const examine = async () => {
+    await page.visit("#/cluster");
+    await page.getByRole("button", { name: "Examine all nodes" }).click();
+    await page.getByRole("dialog").getByRole("button", { name: "Examine" }).click();
+    await page.getByRole("dialog").waitFor({ state: "detached" });
+  };
+  await examine();
+  await page.getByText("All 3 nodes are well at index").waitFor();
+  await doctor.getByText("well").nth(2).waitFor();
+  await page.visit("#/overview");
+
   await c.kill(leader);
   await page.getByTestId("missing").getByText(c.nodes[leader].name).waitFor();
   await until("another leads", async () => (await c.leader()) !== leader);
@@ -33,6 +45,13 @@ test("the page survives the kill of the leader, and of two nodes", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Submit" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await until("it counts", async () => (await c.call("GET", "/v1/tasks?type=after", undefined, own)).tasks.length === 1);
+
+  await until("the doctor can be asked", async () => (await c.leader()) !== leader);
+  await examine();
+  await page.getByText("Something is wrong at index").waitFor();
+  await doctor.getByText(/^no result: /).waitFor();
+  await doctor.getByText("look at the node, and ask again").waitFor();
+  await doctor.getByText("well").nth(1).waitFor();
 
   await c.kill(other);
   const stale = page.getByTestId("stale");

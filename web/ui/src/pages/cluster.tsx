@@ -6,6 +6,7 @@ import { useLoad } from "../load";
 import type { Cluster, ClusterNode } from "../model";
 import { Action, Card, Empty, Page, Scroll, Waiting } from "../parts";
 import { Database } from "../database";
+import { Doctor } from "../doctor";
 import { Storage } from "../storage";
 import { plain, Text } from "../text";
 
@@ -46,6 +47,7 @@ export function ClusterPage() {
       <Card title="Storage of the nodes" flush>
         <Storage nodes={c.nodes} />
       </Card>
+      <Doctor />
       <Card title="Leaders" aside="since this node started">
         <Leaders c={c} now={clock.value} />
       </Card>
