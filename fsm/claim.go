@@ -1,6 +1,8 @@
 package fsm
 
 import (
+	"slices"
+
 	"github.com/haiku-queue/haiku/store"
 	"github.com/haiku-queue/haiku/task"
 )
@@ -20,15 +22,19 @@ func (m *machine) lend(c *Claim) (Result, error) {
 	if paused, err := m.dispatchPaused(); err != nil || paused {
 		return r, err
 	}
-	pairs := m.pairs(c)
+	front, err := m.batch.Front(slices.DeleteFunc(m.pairs(c), func(p store.Pair) bool { return !m.isOpen(p) }))
+	if err != nil {
+		return r, err
+	}
 	size := 0
 	for len(r.Tasks) < c.Max && len(r.Tasks)+r.Count < task.MaxTouch {
-		if pairs = m.open(pairs); len(pairs) == 0 {
-			return r, nil
-		}
-		id, _, ok, err := m.batch.FirstReady(pairs)
+		id, _, pair, ok, err := front.First()
 		if err != nil || !ok {
 			return r, err
+		}
+		if !m.isOpen(pair) { // not any more
+			front.LeaveOut()
+			continue
 		}
 		t, err := m.batch.Task(id)
 		if err != nil {
@@ -48,7 +54,7 @@ func (m *machine) lend(c *Claim) (Result, error) {
 		}
 		m.lease(t, c)
 		m.put(t)
-		m.pass(store.Pair{Queue: t.Queue, Type: t.Type})
+		m.pass(pair)
 		r.Tasks = append(r.Tasks, t)
 	}
 	return r, nil

@@ -112,15 +112,13 @@ func (g *gate) left(name store.Pair, s *task.QueueSettings, now int64) (n, next 
 	return b.left(&s.Rate, now)
 }
 
-// open leaves of pairs those of which a task may be claimed.
-func (m *machine) open(pairs []store.Pair) []store.Pair {
+// isOpen reports whether a task of a pair may be claimed.
+func (m *machine) isOpen(p store.Pair) bool {
 	if len(m.gate.settings) == 0 {
-		return pairs
+		return true
 	}
-	return slices.DeleteFunc(pairs, func(p store.Pair) bool {
-		n, _ := m.gate.room(p, m.batch.Occupancy, m.batch.Time())
-		return n == 0
-	})
+	n, _ := m.gate.room(p, m.batch.Occupancy, m.batch.Time())
+	return n > 0
 }
 
 // pass takes from the rates of a pair what a claimed task needs.

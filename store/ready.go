@@ -21,38 +21,14 @@ func (b *Batch) ReadyPairs(queue string) []Pair {
 }
 
 // FirstReady returns the claimable task that comes first over all pairs (goesBefore), and the size of its payload; ok is
-// false if there is none. Put the task in another status before asking for the next.
+// false if there is none. Put the task in another status before asking for the next. Front does so for many in a row.
 func (b *Batch) FirstReady(pairs []Pair) (id task.ID, size uint32, ok bool, err error) {
-	if b.err != nil {
-		return id, 0, false, b.err
+	f, err := b.Front(pairs)
+	if err != nil {
+		return id, 0, false, err
 	}
-	var best *ready
-	var of *pairState
-	for i := range pairs {
-		p := b.d.pairs.byPair[pairs[i]]
-		if p == nil || p.counts[slotReady]+p.delta[slotReady] <= 0 {
-			continue
-		}
-		r, err := b.first(p)
-		if err != nil {
-			b.fail(err)
-			return id, 0, false, err
-		}
-		if r != nil && (best == nil || r.goesBefore(best, b.time)) {
-			best, of = r, p
-		}
-	}
-	if best == nil {
-		return id, 0, false, nil
-	}
-	id, size = best.place.id(), best.size
-	if c := &b.list[b.touch(id)]; !c.loaded {
-		c.status = task.Pending // saves a read when the task is loaded
-		if h := of.head.entries; of.skipped < len(h) && best == &h[of.skipped] && !b.d.cache.has(id) {
-			b.d.readAhead(h[of.skipped:])
-		}
-	}
-	return id, size, true, nil
+	id, size, _, ok, err = f.First()
+	return id, size, ok, err
 }
 
 // first returns the first ready task of a pair, good until the batch changes; nil if there is none.
