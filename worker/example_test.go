@@ -299,14 +299,15 @@ func ExampleHandler() {
 // A worker can be asked to finish what it runs and to end: Run then returns nil.
 func ExampleWorker_Run() {
 	s := open()
-	goOn := make(chan struct{})
+	begun, goOn := make(chan struct{}), make(chan struct{})
 	s.HandleAny(func(context.Context, *task.Task) ([]byte, error) {
+		close(begun)
 		<-goOn
 		return []byte("finished"), nil
 	})
 	go func() { s.done <- s.Run(context.Background()) }()
 	id := s.submit("t", "")
-	s.await(id, task.InProgress)
+	<-begun // a worker that is told sooner gives the task back
 	workers, err := s.c.DrainWorker(context.Background(), "w1")
 	if err != nil {
 		log.Fatal(err)
