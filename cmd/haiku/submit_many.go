@@ -32,6 +32,7 @@ var errRefused = errors.New("not all were submitted")
 
 func (a *app) submitManyCommand() *cobra.Command {
 	var state string
+	var atomic bool
 	cmd := &cobra.Command{
 		Use:   "submit-many FILE",
 		Short: "Submit one task a line of a file, - for standard input",
@@ -46,12 +47,15 @@ func (a *app) submitManyCommand() *cobra.Command {
 			"A line that is refused does not stop the others; exit code 1 says that there were some. A queue that is full is\n" +
 			"waited for. With --resume STATE a run that was interrupted goes on where it ended, and no task is submitted twice:\n" +
 			"STATE keeps the place and what the ids are made from. Lines with an id of their own can be sent again anyway.\n" +
+			"With --atomic up to 1000 lines are submitted in one piece: all, or none when one of them is refused or a queue full.\n" +
 			"The ids are printed unless standard output is a terminal; -o jsonl prints the answer to each line, -o json and\n" +
 			"yaml the summary.",
 		Args: cobra.ExactArgs(1),
-		RunE: func(cmd *cobra.Command, args []string) error { return a.submitMany(cmd, args[0], state) },
+		RunE: func(cmd *cobra.Command, args []string) error { return a.submitMany(cmd, args[0], state, atomic) },
 	}
 	cmd.Flags().StringVar(&state, "resume", "", "file that keeps how far this is, made if it is not there")
+	cmd.Flags().BoolVar(&atomic, "atomic", false, "submit all lines or none")
+	cmd.MarkFlagsMutuallyExclusive("atomic", "resume")
 	return cmd
 }
 
@@ -61,6 +65,7 @@ type manySubmit struct {
 	client *client.Client
 	file   *taskFile
 	bar    *progress.Bar
+	atomic bool // all in one request
 
 	specs []task.Spec
 	lines []int // of each in the file
@@ -68,7 +73,7 @@ type manySubmit struct {
 	last  int // line read, and answered once the batch is
 }
 
-func (a *app) submitMany(cmd *cobra.Command, path, state string) error {
+func (a *app) submitMany(cmd *cobra.Command, path, state string, atomic bool) error {
 	source := a.in
 	if path != "-" {
 		f, err := os.Open(path)
@@ -82,7 +87,7 @@ func (a *app) submitMany(cmd *cobra.Command, path, state string) error {
 	if err != nil {
 		return err
 	}
-	s := &manySubmit{app: a, file: file, bar: progress.NewCount(a.errOut, "submitting")}
+	s := &manySubmit{app: a, file: file, bar: progress.NewCount(a.errOut, "submitting"), atomic: atomic}
 	err = a.do(cmd, noLimit, func(ctx context.Context, c *client.Client) error {
 		s.client = c
 		return s.read(ctx, source)
@@ -115,19 +120,52 @@ func (s *manySubmit) read(ctx context.Context, source io.Reader) error {
 			continue
 		}
 		s.specs, s.lines = append(s.specs, spec), append(s.lines, number)
-		if s.bytes += len(spec.Payload); len(s.specs) == batchItems || s.bytes >= batchBytes {
+		s.bytes += len(spec.Payload)
+		if s.atomic && len(s.specs) > task.MaxItems {
+			return fmt.Errorf("%w: more than %d tasks cannot be submitted as one", task.ErrTooLarge, task.MaxItems)
+		}
+		if !s.atomic && (len(s.specs) == batchItems || s.bytes >= batchBytes) {
 			if err := s.send(ctx); err != nil {
 				return err
 			}
 		}
 	}
 	if err := lines.Err(); err != nil {
-		return errors.Join(fmt.Errorf("line %d: %w", s.last+1, err), s.send(ctx))
+		err = fmt.Errorf("line %d: %w", s.last+1, err)
+		if s.atomic {
+			return err
+		}
+		return errors.Join(err, s.send(ctx))
 	}
 	if s.last < s.file.resume {
 		return fmt.Errorf("%w: the file ends at line %d, an earlier run has done %d", task.ErrInvalid, s.last, s.file.resume)
 	}
+	if s.atomic {
+		return s.sendAtomic(ctx)
+	}
 	return s.send(ctx)
+}
+
+// sendAtomic submits all lines, or none if one was refused.
+func (s *manySubmit) sendAtomic(ctx context.Context) error {
+	if len(s.specs) == 0 || s.file.Refused > 0 {
+		return nil
+	}
+	request, cancel := context.WithTimeout(ctx, requestTimeout)
+	defer cancel()
+	receipts, err := s.client.SubmitAtomic(request, s.specs)
+	if err != nil && !errors.Is(err, task.ErrAborted) {
+		return fmt.Errorf("the lines are not known to be submitted: %w", err)
+	}
+	for i, r := range receipts {
+		if errors.Is(r.Err, task.ErrAborted) {
+			continue
+		}
+		if err := s.take(s.lines[i], r); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // send submits the batch, waits for queues that are full, and keeps how far the file is.
