@@ -12,14 +12,17 @@ export interface Series {
 }
 
 const height = 168;
+// Between two lines: 1, 2 and 5 only, for what is between is rounded to one digit.
+const steps = Array.from({ length: 15 }, (_, e) => [1, 2, 5].map((n) => n * 10 ** (e - 2))).flat();
 const font = "11px system-ui, sans-serif";
 
 /** A chart of series over time, in seconds since 1970. */
-export function Chart({ title, times, series, format }: {
+export function Chart({ title, times, series, format, unit = 1 }: {
   title: string;
   times: number[];
   series: Series[];
   format: (v: number) => string;
+  unit?: number; // the smallest value worth a line of its own, where there is nothing but zeros
 }) {
   const box = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | null>(null);
@@ -44,10 +47,10 @@ export function Chart({ title, times, series, format }: {
         legend: { show: false },
         cursor: { y: false, points: { size: 5 }, drag: { x: false, y: false }, sync: { key: "overview" } },
         hooks: { setCursor: [(u) => readOut(u, element, series, format)] },
-        scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.12 : 1] } },
+        scales: { y: { range: (_u, _min, max) => [0, max > 0 ? max * 1.12 : 4 * unit] } },
         axes: [
           { ...axis, space: 48, values: "{HH}:{mm}", size: 24 } as uPlot.Axis,
-          { ...axis, size: 54, space: 34, values: (_u, splits) => splits.map((v) => format(v).replace(" min", "m").replace(/ (s|ms|h|d)/g, "$1")) } as uPlot.Axis,
+          { ...axis, size: 54, space: 34, incrs: steps, values: (_u, splits) => splits.map((v) => format(v).replace(" min", "m").replace(/ (s|ms|h|d)/g, "$1")) } as uPlot.Axis,
         ],
         series: [
           {},

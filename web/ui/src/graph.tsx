@@ -90,19 +90,21 @@ export function Graph({ task, children, more }: { task: Task; children: Task[]; 
         {nodes.map((n) => {
           const [x, y] = place.get(n.id)!;
           const phase = n.task?.phase ?? "deleted";
-          const name = n.task ? plain(n.task.task_type, 20) : "not kept";
+          const name = n.task ? plain(n.task.task_type, 24) : "not kept";
           return (
             <a key={n.id} href={href(["task", n.id])} class={n.id === task.id ? "self" : undefined}>
               <rect x={x} y={y} width={width} height={height} rx="6" />
               <g class={colour[phase] ?? "c-off"}>
                 <circle cx={x + 14} cy={y + height / 2} r="4.5" />
               </g>
-              <text x={x + 26} y={y + 17}>
-                {name}
-              </text>
-              <text x={x + 26} y={y + 32} class="sub-text">
-                {statusWord(phase)} · {n.id.slice(-8)}
-              </text>
+              <svg x={x + 26} y={y} width={width - 32} height={height}>
+                <text x={0} y={17}>
+                  {name}
+                </text>
+                <text x={0} y={32} class="sub-text">
+                  {statusWord(phase)} · {n.id.slice(-8)}
+                </text>
+              </svg>
             </a>
           );
         })}

@@ -126,7 +126,7 @@ function Charts() {
       { title: "Throughput", format: rate, series: [of("completed", "completed", "--c-ok", { fill: true }), of("submitted", "submitted", "--c-run", { dash: true })] },
       { title: "Failures", format: rate, series: [of("failed", "failed", "--c-warn", { fill: true }), of("dead", "dead", "--c-bad")] },
       { title: "Depth", format: short, series: [of("waiting", "depth", "--c-wait", { fill: true }), of("running", "in_progress", "--c-run")] },
-      { title: "Latency, p99", format: latency, series: [of("submit", "submit_p99_us", "--c-lat"), of("wait", "wait_p99_us", "--c-wait", { dash: true })] },
+      { title: "Latency, p99", format: latency, unit: 1000, series: [of("submit", "submit_p99_us", "--c-lat"), of("wait", "wait_p99_us", "--c-wait", { dash: true })] },
       { title: "Age of the oldest ready task", format: age, series: [of("age", "oldest_ready_age_s", "--c-warn", { fill: true })] },
     ];
   }, [times, h]);
@@ -140,7 +140,7 @@ function Charts() {
   return (
     <section class="charts" aria-label="Charts">
       {charts.map((c) => (
-        <Chart key={c.title} title={c.title} times={times} series={c.series} format={c.format} />
+        <Chart key={c.title} title={c.title} times={times} series={c.series} format={c.format} unit={c.unit} />
       ))}
     </section>
   );
