@@ -20,6 +20,7 @@ import (
 const (
 	pathEvents  = "/v1/events"
 	pathClaim   = "/v1/worker/claim"
+	pathLogin   = "/v1/login"
 	pathOpenAPI = "/v1/openapi.json"
 )
 
@@ -151,7 +152,12 @@ func unmarshal(data []byte, v any) error {
 	if !utf8.Valid(data) {
 		return errors.New("the body is not UTF-8")
 	}
-	return plainly(json.Unmarshal(data, v))
+	err := json.Unmarshal(data, v)
+	var wrong *json.UnmarshalTypeError
+	if into, any := v.(*any); any && errors.As(err, &wrong) {
+		*into, err = anyNumber(data)
+	}
+	return plainly(err)
 }
 
 // missing answers for paths and methods that there are not.

@@ -2,6 +2,7 @@ package web
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"net/http"
 	"strings"
@@ -20,13 +21,20 @@ const (
 // tokenKey is the key of a request's token in its context.
 type tokenKey struct{}
 
-// withToken finds out who asks: the Authorization header, or the cookie of a login.
+// withToken finds out who asks: the Authorization header, or the cookie of a login. Nobody's body is read who is not known,
+// but for the login itself.
 func (s *Server) withToken(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		token, err := tokenOf(r)
 		if err != nil {
 			writeProblem(w, problemOf(err))
 			return
+		}
+		if r.Body != nil && r.Body != http.NoBody && r.URL.Path != pathLogin {
+			if _, err := s.access(r.Context(), token); errors.Is(err, task.ErrUnauthenticated) {
+				writeProblem(w, problemOf(err))
+				return
+			}
 		}
 		next.ServeHTTP(w, r.WithContext(context.WithValue(r.Context(), tokenKey{}, token)))
 	})
@@ -101,7 +109,7 @@ type cookieOutput struct {
 }
 
 func (s *Server) registerLogin(a *api) {
-	register(a, op{http.MethodPost, "/v1/login", "login", "session", "Put a token into a cookie that scripts cannot read"}, s.login)
+	register(a, op{http.MethodPost, pathLogin, "login", "session", "Put a token into a cookie that scripts cannot read"}, s.login)
 	register(a, op{http.MethodPost, "/v1/logout", "logout", "session", "Remove the cookie"},
 		func(ctx context.Context, _ *struct{}) (*cookieOutput, error) {
 			return &cookieOutput{Cookie: s.cookie(ctx, "", -1), Body: Session{Queues: []string{}, Authentication: true}}, nil

@@ -28,6 +28,8 @@ func TestTokens(t *testing.T) {
 			t.Errorf("GET %s without a token: %d %s", path, a.status, a.body)
 		}
 	}
+	n.refused(401, "unauthenticated", "POST", "/v1/tasks", `{"task_type":`) // it is not even read
+	n.refused(401, "unauthenticated", "POST", "/v1/worker/ack", `{}`, "Authorization", "Bearer haiku_zz_"+strings.Repeat("b", 48))
 	for _, path := range []string{"/healthz", "/readyz", "/version"} {
 		if a := n.try("GET", path, ""); a.status != 200 {
 			t.Errorf("GET %s: %d", path, a.status)

@@ -52,6 +52,16 @@ func TestNoBase64(t *testing.T) {
 	n.ok("POST", "/v1/tasks", `{"task_type":"a","payload":""}`)
 }
 
+// TestNumbersOfPayloads: JSON is kept byte for byte, also with numbers that no float64 holds.
+func TestNumbersOfPayloads(t *testing.T) {
+	n := startNode(t, nil)
+	const payload = `{"n": 123456789012345678901234567890, "m": [1e400, -1E+999, 0.10]}`
+	id := n.ok("POST", "/v1/tasks", `{"task_type":"a","priority":7,"payload_json":`+payload+`}`)["id"].(string)
+	if got := n.try("GET", "/v1/tasks/"+id+"/payload", ""); string(got.body) != payload {
+		t.Errorf("%s", got.body)
+	}
+}
+
 // TestPlaceOfAWrongValue: a refusal names the field and what is allowed, and no type of Go.
 func TestPlaceOfAWrongValue(t *testing.T) {
 	n := startNode(t, nil)
@@ -64,6 +74,8 @@ func TestPlaceOfAWrongValue(t *testing.T) {
 			"body: max_retries: number 4294967296 is not allowed, but a whole number from 0 to 4294967295"},
 		{"/v1/tasks", `{"tasks":[{"task_type":"a","timeout_seconds":99999999999999999999}]}`,
 			"body: tasks.timeout_seconds: number 99999999999999999999 is not allowed, but a whole number from 0 to 18446744073709551615"},
+		{"/v1/tasks", `{"task_type":"a","delay_seconds":1e400}`,
+			"body: delay_seconds: number 1e400 is not allowed, but one that 64 bits of floating point can hold"},
 	} {
 		if detail := n.refused(422, "invalid", "POST", c.path, c.body); !strings.HasPrefix(detail, c.detail) {
 			t.Errorf("%s: %s", c.body, detail)

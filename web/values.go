@@ -1,6 +1,7 @@
 package web
 
 import (
+	"bytes"
 	"encoding/base64"
 	"encoding/json"
 	"errors"
@@ -67,6 +68,37 @@ func (sessionText) Schema(huma.Registry) *huma.Schema {
 	return &huma.Schema{Type: huma.TypeString, Pattern: "^[0-9a-fA-F]{32}$", PatternDescription: "32 hexadecimal digits"}
 }
 
+// anyNumber reads JSON with numbers that no float64 holds, as payload_json may have them. They count as the largest float64
+// where huma compares them with what is allowed.
+func anyNumber(data []byte) (v any, err error) {
+	decoder := json.NewDecoder(bytes.NewReader(data))
+	decoder.UseNumber()
+	if err := decoder.Decode(&v); err != nil {
+		return nil, err
+	}
+	return asFloats(v), nil
+}
+
+func asFloats(v any) any {
+	switch v := v.(type) {
+	case json.Number:
+		f, err := v.Float64()
+		if err != nil { // infinite: the decoder has seen that it is a number
+			f = math.Copysign(math.MaxFloat64, f)
+		}
+		return f
+	case []any:
+		for i := range v {
+			v[i] = asFloats(v[i])
+		}
+	case map[string]any:
+		for name := range v {
+			v[name] = asFloats(v[name])
+		}
+	}
+	return v
+}
+
 // plainly says without names of Go which number does not fit. huma has seen before that it is a number.
 func plainly(err error) error {
 	var wrong *json.UnmarshalTypeError
@@ -87,6 +119,8 @@ func plainly(err error) error {
 		allowed = fmt.Sprintf("a whole number from 0 to %d", uint32(math.MaxUint32))
 	case reflect.Uint64:
 		allowed = fmt.Sprintf("a whole number from 0 to %d", uint64(math.MaxUint64))
+	case reflect.Float64:
+		allowed = "one that 64 bits of floating point can hold"
 	case reflect.Int, reflect.Int64:
 		allowed = fmt.Sprintf("a whole number from %d to %d", math.MinInt64, math.MaxInt64)
 	}

@@ -77,6 +77,9 @@ export function Graph({ task, children, more }: { task: Task; children: Task[]; 
   return (
     <div class="graph" tabIndex={0} role="region" aria-label="Dependencies">
       <svg width={w} height={h} viewBox={`0 0 ${w} ${h}`} aria-label={`${nodes.length} tasks`} role="group">
+        <clipPath id="graph-text">
+          <rect width={width - 6} height={height} />
+        </clipPath>
         {nodes.flatMap((n) =>
           n.parents.map((id) => {
             const from = place.get(id);
@@ -97,14 +100,14 @@ export function Graph({ task, children, more }: { task: Task; children: Task[]; 
               <g class={colour[phase] ?? "c-off"}>
                 <circle cx={x + 14} cy={y + height / 2} r="4.5" />
               </g>
-              <svg x={x + 26} y={y} width={width - 32} height={height}>
-                <text x={0} y={17}>
+              <g transform={`translate(${x} ${y})`} clip-path="url(#graph-text)">
+                <text x={26} y={17}>
                   {name}
                 </text>
-                <text x={0} y={32} class="sub-text">
+                <text x={26} y={32} class="sub-text">
                   {statusWord(phase)} · {n.id.slice(-8)}
                 </text>
-              </svg>
+              </g>
             </a>
           );
         })}

@@ -1,4 +1,4 @@
-import { useEffect, useState } from "preact/hooks";
+import { useEffect, useRef, useState } from "preact/hooks";
 import { post, Problem, withQuery } from "../api";
 import { ask, notify } from "../dialog";
 import { isID, withWord, wordOf } from "../filter";
@@ -35,7 +35,11 @@ export function TasksPage() {
   const [text, setText] = useState(filter);
   const [cursors, setCursors] = useState<string[]>([]);
   const [chosen, setChosen] = useState<ReadonlySet<string>>(new Set());
+  const asked = useRef(filter + order);
   useEffect(() => {
+    // Not at first: who came by the key for search may have typed by now.
+    if (asked.current === filter + order) return;
+    asked.current = filter + order;
     setText(filter);
     setCursors([]);
     setChosen(new Set());
