@@ -78,6 +78,8 @@ func TestSchedules(t *testing.T) {
 	n.ok("PUT", "/v1/schedules/nightly", `{"expression":"0 3 * * *","task":{"task_type":"report"}}`, "If-Match", tag)
 	n.refused(412, "precondition", "PUT", "/v1/schedules/nightly", `{"expression":"0 4 * * *","task":{"task_type":"report"}}`, "If-Match", tag)
 	n.refused(412, "precondition", "PUT", "/v1/schedules/nightly", `{"expression":"0 4 * * *","task":{"task_type":"report"}}`, "If-None-Match", "*")
+	n.refused(422, "invalid", "PUT", "/v1/schedules/absent", `{"expression":"0 4 * * *","task":{"task_type":"report"}}`, "If-Match", "*")
+	n.refused(404, "not_found", "GET", "/v1/schedules/absent", "")
 	if next := n.ok("GET", "/v1/schedules/nightly/next?n=3", ""); len(next["next_fires"].([]any)) != 3 {
 		t.Errorf("%v", next)
 	}

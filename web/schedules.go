@@ -240,6 +240,9 @@ func (s *Server) setSchedule(ctx context.Context, in *setScheduleInput) (*schedu
 		return nil, err
 	}
 	match := matchOf(in.Match)
+	if in.Match != "" && match == "" { // "any" would make one that is not there
+		return nil, fault("header.If-Match", "If-Match takes the ETag of the schedule, not *")
+	}
 	if in.None != "" {
 		match = task.ScheduleAbsent
 	}
