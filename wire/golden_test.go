@@ -217,7 +217,7 @@ func nodeGoldens(t *testing.T) map[string][]golden {
 			LogBytes: 4096, LogFirst: 5, LogLast: 12,
 			Snapshot:  &member.Snapshot{Index: 8, At: goldenAt, Received: true, Bytes: 300},
 			Followers: []member.FollowerLag{{ID: goldenNode, Lag: 2}},
-			Disk: member.Disk{Free: 1 << 33, Total: 1 << 35, Limit: 1 << 30, Refuses: true},
+			Disk:      member.Disk{Free: 1 << 33, Total: 1 << 35, Limit: 1 << 30, Refuses: true},
 			Database: &member.Database{Memtables: 1, BlockCache: 2, BlockCacheCapacity: 3, Tables: 4, LiveData: 5,
 				PendingCompaction: 6, WAL: 7, Files: []uint64{2, 0, 1}, Compactions: 8, Flushes: 9, StalledUS: 10,
 				WriteStopped: true, WriteRate: 11}}})
