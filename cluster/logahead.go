@@ -146,7 +146,7 @@ func (s *logStore) wake() {
 	s.behind.changed = make(chan struct{})
 }
 
-// leadsOthers reports whether nothing is committed without another voter. It may be asked on Raft's main loop alone.
+// leadsOthers reports whether nothing is committed without another voter. It does not wait for Raft.
 func (n *Node) leadsOthers() bool {
 	return n.raft.State() == raft.Leader && voters(n.configuration()) > 1
 }

@@ -3,6 +3,7 @@ package cluster
 import (
 	"context"
 	"errors"
+	"fmt"
 	"time"
 
 	"github.com/hashicorp/raft"
@@ -19,6 +20,8 @@ var errUnwritten = errors.New("entries are not written yet")
 // heartbeats and elect one of them, while its own lease runs out. Either way it answers at once whoever waits for it. It
 // comes back when the disk does, by then a follower as Raft sees it too; what it wrote and nobody else has goes, as
 // after any partition. A follower stays connected: others may need its word, and it waits for its disk by itself.
+//
+// If it has become the only voter meanwhile, nobody's silence ends the leadership that it has abandoned: it starts again.
 func (n *Node) retreat(ctx context.Context) {
 	for {
 		select {
@@ -35,12 +38,13 @@ func (n *Node) outlast(ctx context.Context) {
 	defer n.streams.admit()
 	tick := time.NewTicker(watchEvery)
 	defer tick.Stop()
-	for n.watchdog.hangs() || n.streams.isCutOff() && n.raft.State() == raft.Leader {
-		if n.raft.State() == raft.Leader && voters(n.configuration()) > 1 {
+	for n.watchdog.hangs() || n.streams.isCutOff() && n.leadsOthers() {
+		if n.leadsOthers() {
 			n.standDown(ctx)
 		}
+		l := n.latest() // before Raft is asked, which may win the next election meanwhile
 		if n.raft.State() != raft.Leader || n.streams.isCutOff() {
-			n.abandon()
+			n.abandon(l)
 		}
 		select {
 		case <-tick.C:
@@ -48,7 +52,11 @@ func (n *Node) outlast(ctx context.Context) {
 			return
 		}
 	}
-	if n.streams.isCutOff() {
+	switch {
+	case !n.streams.isCutOff():
+	case n.raft.State() == raft.Leader:
+		n.end(fmt.Errorf("%w: its storage answers again, and it is the only voter now", ErrRestart))
+	default:
 		n.log.Info("storage answers again, the node is back")
 	}
 }
@@ -64,30 +72,31 @@ func (n *Node) standDown(ctx context.Context) {
 		defer cancel()
 		err = await(ctx, n.raft.LeadershipTransfer())
 	}
-	if err == nil || ctx.Err() != nil {
+	if err == nil || ctx.Err() != nil || !n.watchdog.hangs() {
 		return
 	}
 	n.log.Warn("storage hangs and leadership was not handed on: the node keeps away from the others until it goes on", "error", err)
 	n.streams.cutOff()
 }
 
-// abandon ends what is left of this node's last leadership for all who wait for it. Raft may be unable to say yet that it
+// abandon ends what is left of a leadership, nil for none, for all who wait for it. Raft may be unable to say yet that it
 // is over, and what is being written or applied has no end.
-func (n *Node) abandon() {
-	n.mu.Lock()
-	l := n.recent
-	n.mu.Unlock()
+func (n *Node) abandon(l *leadership) {
 	if l == nil {
 		return
 	}
-	if n.leads(l) {
+	n.mu.Lock()
+	leads := n.leadership == l
+	n.mu.Unlock()
+	if leads {
 		n.setLeadership(nil)
 	}
 	l.abandon()
 }
 
-func (n *Node) leads(l *leadership) bool {
+// latest is this node's last leadership, until all of it has ended.
+func (n *Node) latest() *leadership {
 	n.mu.Lock()
 	defer n.mu.Unlock()
-	return n.leadership == l
+	return n.recent
 }

@@ -43,10 +43,10 @@ func (g *floodgate) close() (open func()) {
 	})
 }
 
-// startPatient starts three nodes that would wait for their disks for ever, and gives the way of each to its database.
-func startPatient(t *testing.T, kind LogKind) (*liveCluster, map[string]*floodgate) {
+// startPatient starts nodes that would wait for their disks for ever, and gives the way of each to its database.
+func startPatient(t *testing.T, voters int, kind LogKind) (*liveCluster, map[string]*floodgate) {
 	gates := make(map[string]*floodgate)
-	return startCluster(t, 3, func(cfg *Config) {
+	return startCluster(t, voters, func(cfg *Config) {
 		cfg.LogStore, cfg.StorageTimeout = kind, time.Hour
 		gates[cfg.Name] = &floodgate{}
 		cfg.storing = gates[cfg.Name].pass
@@ -55,7 +55,7 @@ func startPatient(t *testing.T, kind LogKind) (*liveCluster, map[string]*floodga
 
 func TestLeaderWhoseLogHangsIsReplaced(t *testing.T) {
 	bothKinds(t, func(t *testing.T, kind LogKind) {
-		c, _ := startPatient(t, kind)
+		c, _ := startPatient(t, 3, kind)
 		for range 2 {
 			c.outlives(func(n *testNode) func() { return holdDisk(t, n).release })
 		}
@@ -65,7 +65,7 @@ func TestLeaderWhoseLogHangsIsReplaced(t *testing.T) {
 // TestLeaderWhoseMainLoopHangsIsReplaced: a configuration is stored before Raft goes on, so it cannot even step down.
 func TestLeaderWhoseMainLoopHangsIsReplaced(t *testing.T) {
 	bothKinds(t, func(t *testing.T, kind LogKind) {
-		c, _ := startPatient(t, kind)
+		c, _ := startPatient(t, 3, kind)
 		c.outlives(func(n *testNode) func() {
 			release := holdDisk(t, n).release
 			n.raft.AddNonvoter("00000000000000000000000000000001", "127.0.0.1:1", 0, 0)
@@ -75,7 +75,7 @@ func TestLeaderWhoseMainLoopHangsIsReplaced(t *testing.T) {
 }
 
 func TestLeaderWhoseDatabaseHangsIsReplaced(t *testing.T) {
-	c, gates := startPatient(t, LogWAL)
+	c, gates := startPatient(t, 3, LogWAL)
 	for range 2 {
 		c.outlives(func(n *testNode) func() { return gates[n.name].close() })
 	}
@@ -148,7 +148,7 @@ func (c *liveCluster) sendsAway(n *testNode) {
 
 // TestFollowerWhoseDiskHangsStaysConnected: only who leads keeps away from the others.
 func TestFollowerWhoseDiskHangsStaysConnected(t *testing.T) {
-	c, gates := startPatient(t, LogWAL)
+	c, gates := startPatient(t, 3, LogWAL)
 	c.submit(1)
 	slow := c.followers()[0]
 	release := gates[slow.name].close()
