@@ -38,7 +38,11 @@ func (a *app) changeCommand(ch change) *cobra.Command {
 	flags.BoolVar(&ch.dryRun, "dry-run", false, "only count the tasks")
 	flags.Uint32Var(&ch.rate, "rate", 0, "at most so many tasks a second; 0 for no limit")
 	flags.BoolVar(&ch.wait, "wait", false, "wait until all are changed")
-	flags.BoolVarP(&ch.yes, "yes", "y", false, "do not ask")
+	yes := "do not ask"
+	if ch.action != task.ActionRetry {
+		yes = "do not ask; needed where flags select tasks and standard input is no terminal"
+	}
+	flags.BoolVarP(&ch.yes, "yes", "y", false, yes)
 	return cmd
 }
 
@@ -63,8 +67,12 @@ func (a *app) change(cmd *cobra.Command, ch *change, args []string) error {
 	if err := order.Validate(); err != nil {
 		return err
 	}
+	if ch.destroys() && !isTerminal(a.in) {
+		return &usageError{fmt.Errorf("%s of all that flags select needs --yes where nobody can be asked: standard input is no terminal; "+
+			"--dry-run counts the tasks", ch.action)}
+	}
 	limit := requestTimeout
-	if ch.wait || ch.dryRun || a.asks(ch) {
+	if ch.wait || ch.dryRun || ch.destroys() {
 		limit = noLimit
 	}
 	return a.do(cmd, limit, func(ctx context.Context, c *client.Client) error { return a.changeSelected(ctx, c, ch, order) })
@@ -114,7 +122,7 @@ func (a *app) changeSelected(ctx context.Context, c *client.Client, ch *change, 
 		}
 		return a.printOperation(would)
 	}
-	if a.asks(ch) {
+	if ch.destroys() {
 		if ok, err := a.confirm(ctx, c, order); err != nil || !ok {
 			return err
 		}
@@ -129,10 +137,8 @@ func (a *app) changeSelected(ctx context.Context, c *client.Client, ch *change, 
 	return a.awaitOperation(ctx, c, o.ID)
 }
 
-// asks reports whether a person is to be asked first: before tasks are cancelled or deleted.
-func (a *app) asks(ch *change) bool {
-	return ch.action != task.ActionRetry && !ch.yes && !ch.dryRun && isTerminal(a.in)
-}
+// destroys reports whether a person has to agree first: before tasks are cancelled or deleted.
+func (ch *change) destroys() bool { return ch.action != task.ActionRetry && !ch.yes && !ch.dryRun }
 
 // confirm tells how many tasks would be changed and asks whether to go on.
 func (a *app) confirm(ctx context.Context, c *client.Client, order task.OperationOrder) (bool, error) {
