@@ -46,18 +46,19 @@ func (c *Client) heed(from *conn, err error) {
 	}
 }
 
-// retry calls attempt until it succeeds, fails for good or the time is up; then the last error is returned.
+// retry calls attempt until it succeeds, fails for good or the time is up; then the last error is returned, with the one
+// before if the last says only that the time is up.
 func (c *Client) retry(ctx context.Context, repeat bool, attempt func() error) error {
 	begin := time.Now()
 	var before error
 	for pause := firstPause; ; pause = min(2*pause, maxPause) {
 		err := attempt()
 		switch {
-		case err == nil || !mayRepeat(err, repeat):
-			return err
-		case ctx.Err() != nil && before != nil:
+		case err == nil:
+			return nil
+		case ctx.Err() != nil && before != nil: // which says more than that the time is up
 			return fmt.Errorf("%w; before that: %w", err, before)
-		case ctx.Err() != nil:
+		case ctx.Err() != nil || !mayRepeat(err, repeat):
 			return err
 		}
 		before = err

@@ -130,6 +130,20 @@ func TestFinalErrors(t *testing.T) {
 	mustBe(t, err, task.ErrInternal)
 }
 
+// TestTimeUpSaysWhy: when the context ends, the error says what the attempts before came to, too.
+func TestTimeUpSaysWhy(t *testing.T) {
+	n := fakenode.Start(t)
+	c := newClient(t, nil, n)
+	ctx, cancel := context.WithCancel(within(t))
+	done := later(func() error { _, err := c.List(ctx, task.Filter{}); return err })
+	n.Next(wire.ListTasks).Nack(task.ErrNoLeader, "")
+	n.Next(wire.ListTasks) // it is never answered
+	cancel()
+	err := <-done
+	mustBe(t, err, task.ErrNoLeader)
+	mustBe(t, err, context.Canceled)
+}
+
 // TestRetryFor: the client gives up in time, with the last error.
 func TestRetryFor(t *testing.T) {
 	n := fakenode.Start(t)
