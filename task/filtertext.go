@@ -11,7 +11,7 @@ import (
 const MaxFilterText = 4 << 10
 
 // filterWords lists what the words of a filter's text may begin with, for errors.
-const filterWords = "queue:, type:, status:, priority:, error:, older-than:, scheduled:"
+const filterWords = "queue:, type:, status:, priority:, error:, older-than:, scheduled:, depends-on:"
 
 // ParseFilter reads the text form of a filter for a list: words `key:value` with spaces between, which all have to hold.
 //
@@ -22,6 +22,7 @@ const filterWords = "queue:, type:, status:, priority:, error:, older-than:, sch
 //	error:refused          its error contains this text
 //	older-than:36h         it has not changed for that long; 2d is 48h
 //	scheduled:A..B         scheduled from A on and before B: moments in RFC 3339 or dates in UTC; each may be left out
+//	depends-on:ID          it depends on this task
 //
 // A value with spaces stands in quotation marks, where \" and \\ stand for " and \. Empty text selects all. The error wraps ErrInvalid or ErrTooLarge and says which word is wrong.
 func ParseFilter(text string) (Filter, error) {
@@ -34,7 +35,7 @@ func ParseFilter(text string) (Filter, error) {
 	}
 	f := Filter{
 		Queue: w.Queue, Type: w.Type, MinPriority: w.MinPriority, MaxPriority: w.MaxPriority,
-		ScheduledFrom: w.from, ScheduledTo: w.to, Idle: w.Idle, ErrorContains: w.ErrorContains,
+		ScheduledFrom: w.from, ScheduledTo: w.to, DependsOn: w.parent, Idle: w.Idle, ErrorContains: w.ErrorContains,
 	}
 	if len(w.Statuses) == 1 {
 		f.Status = w.Statuses[0]
@@ -42,12 +43,15 @@ func ParseFilter(text string) (Filter, error) {
 	return f, f.Validate()
 }
 
-// ParseSelection reads the same text form for an operation: status may list several, as in status:failed,dead_letter, and
-// scheduled is refused.
+// ParseSelection reads the same text form for an operation: status may list several, as in status:failed,dead_letter;
+// scheduled and depends-on are refused.
 func ParseSelection(text string) (Selection, error) {
 	w, err := readFilter(text)
 	if err == nil && !(w.from.IsZero() && w.to.IsZero()) {
 		err = fmt.Errorf("%w: filter: an operation does not select by scheduled:", ErrInvalid)
+	}
+	if err == nil && w.parent != (ID{}) {
+		err = fmt.Errorf("%w: filter: an operation does not select by depends-on:", ErrInvalid)
 	}
 	return w.Selection, err
 }
@@ -56,6 +60,7 @@ func ParseSelection(text string) (Selection, error) {
 type words struct {
 	Selection
 	from, to time.Time
+	parent   ID
 }
 
 func readFilter(text string) (w words, err error) {
@@ -152,6 +157,9 @@ func (w *words) set(key, value string) (err error) {
 		if w.from, err = parseMoment(from); err == nil {
 			w.to, err = parseMoment(to)
 		}
+		return err
+	case "depends-on":
+		w.parent, err = ParseID(value)
 		return err
 	}
 	return fmt.Errorf("%w: unknown key %q; keys are %s", ErrInvalid, clip(key), filterWords)

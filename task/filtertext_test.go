@@ -11,6 +11,7 @@ import (
 
 func TestParseFilter(t *testing.T) {
 	day := time.Date(2026, 1, 2, 0, 0, 0, 0, time.UTC)
+	id := NewID()
 	top := func(p Priority) *Priority { return &p }
 	for text, want := range map[string]Filter{
 		"":                                      {},
@@ -28,6 +29,7 @@ func TestParseFilter(t *testing.T) {
 		"older-than:36h":                        {Idle: 36 * time.Hour},
 		"older-than:2d":                         {Idle: 48 * time.Hour},
 		"scheduled:2026-01-02..":                {ScheduledFrom: day},
+		"type:a depends-on:" + id.String():      {Type: "a", DependsOn: id},
 		"scheduled:..2026-01-02T01:00:00+01:00": {ScheduledTo: day},
 	} {
 		want.Limit = DefaultListLimit
@@ -74,6 +76,7 @@ func TestParseFilterRefuses(t *testing.T) {
 		"older-than:d":                      "no duration",
 		"scheduled:2026-01-02":              "no range",
 		"scheduled:monday..":                "neither a moment",
+		"depends-on:x":                      `"x"`,
 		"scheduled:2026-01-03..2026-01-02":  "not before",
 		"queue:" + strings.Repeat("x", 129): "128",
 	} {
@@ -90,6 +93,9 @@ func TestParseFilterRefuses(t *testing.T) {
 	}
 	if _, err := ParseSelection("scheduled:2026-01-02.."); !errors.Is(err, ErrInvalid) {
 		t.Errorf("an operation selects by scheduled: %v", err)
+	}
+	if _, err := ParseSelection("depends-on:" + NewID().String()); !errors.Is(err, ErrInvalid) {
+		t.Errorf("an operation selects by depends-on: %v", err)
 	}
 	if _, err := ParseFilter(strings.Repeat(" ", MaxFilterText+1)); !errors.Is(err, ErrTooLarge) {
 		t.Errorf("too long a text: %v", err)

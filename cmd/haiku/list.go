@@ -75,6 +75,9 @@ func (l *listing) filter() (task.Filter, error) {
 		return f, err
 	}
 	if l.parent != "" {
+		if f.DependsOn != (task.ID{}) {
+			return f, &usageError{errors.New("--depends-on stands in --filter, too")}
+		}
 		if f.DependsOn, err = task.ParseID(l.parent); err != nil {
 			return f, err
 		}
