@@ -23,9 +23,9 @@ type Worker struct {
 	Session       task.SessionID `json:"session"`
 	IDs           []string       `json:"worker_ids"` // as claimed, the newest last
 	ClientName    string         `json:"client_name"`
-	Node          ID             `json:"node"` // that it is connected to; zero while it has no connection
-	Queues        []string       `json:"queues"`
-	Types         []string       `json:"types"` // empty for all
+	Node          ID             `json:"node"`   // that it is connected to; zero while it has no connection
+	Queues        []string       `json:"queues"` // of its last claim from this leader; empty before the first
+	Types         []string       `json:"types"`  // likewise; empty for all if there are queues
 	Leases        uint32         `json:"leases"`
 	Connected     time.Time      `json:"connected_since"` // to this leader
 	LastHeartbeat time.Time      `json:"last_heartbeat"`  // zero if there was none yet

@@ -170,12 +170,12 @@ func (c *conn) ownStats(s *task.Stats) {
 	}
 }
 
-// ownWorkers leaves of workers those that claim from the client's queues alone.
+// ownWorkers leaves of workers those that claim from the client's queues alone, as far as that is known.
 func (c *conn) ownWorkers(list []member.Worker) []member.Worker {
 	if !c.access.IsRestricted() {
 		return list
 	}
 	return slices.DeleteFunc(list, func(w member.Worker) bool {
-		return slices.ContainsFunc(w.Queues, func(queue string) bool { return !c.access.Covers(queue) })
+		return len(w.Queues) == 0 || slices.ContainsFunc(w.Queues, func(queue string) bool { return !c.access.Covers(queue) })
 	})
 }

@@ -117,6 +117,13 @@ func registerWith[I, O any](a *api, o op, change func(*huma.Operation), h func(c
 // large lets an operation have a body with payloads.
 func large(o *huma.Operation) { o.MaxBodyBytes = maxLargeBody }
 
+// tagged says of a read that its answer has an ETag, with which response.go answers 304.
+func tagged(o *huma.Operation) {
+	o.Parameters = append(o.Parameters, &huma.Param{Name: "If-None-Match", In: "header", Schema: &huma.Schema{Type: huma.TypeString},
+		Description: "304 without a body if one of these ETags is that of the settings; they say nothing of counts and fires"})
+	o.Responses["304"] = &huma.Response{Description: "The settings still have that ETag"}
+}
+
 // describe returns the OpenAPI description as JSON.
 func (a *api) describe() ([]byte, error) {
 	schemas := a.OpenAPI().Components.Schemas.Map()

@@ -52,6 +52,7 @@ const (
 	maxStreams     = 512
 	requestTimeout = 20 * time.Second // of what waits for nothing
 	readTimeout    = 2 * time.Second  // for a leader to answer a read, before this node answers it from its own state
+	leaderTimeout  = 2 * time.Second  // without a known leader, after which nothing waits for one any more
 	retryFor       = 10 * time.Second
 	catchUpTimeout = 5 * time.Second // for this node to reach min_index
 )

@@ -60,10 +60,6 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 			return nil, fault("query.topics", "unknown topic %q; allowed are %s", clipped(topic), strings.Join(topics[:], ", "))
 		}
 	}
-	access, err := s.access(ctx, tokenIn(ctx))
-	if err != nil {
-		return nil, err
-	}
 	select {
 	case s.streams <- struct{}{}:
 	default:
@@ -78,7 +74,7 @@ func (s *Server) events(ctx context.Context, in *eventsInput) (*huma.StreamRespo
 		ctx, cancel := context.WithCancel(ctx)
 		defer cancel()
 		defer context.AfterFunc(s.waits, cancel)()
-		st := &stream{s: s, w: w, control: http.NewResponseController(w), position: in.LastID, wants: wanted, access: access}
+		st := &stream{s: s, w: w, control: http.NewResponseController(w), position: in.LastID, wants: wanted, access: accessIn(ctx)}
 		st.run(ctx)
 	}}, nil
 }
@@ -136,19 +132,23 @@ func (st *stream) run(ctx context.Context) {
 // changes.
 func (st *stream) everySecond(ctx context.Context) <-chan struct{} {
 	_, changed := st.s.leaders.list()
+	if a, err := st.s.access(ctx, tokenIn(ctx)); err == nil {
+		st.access = a
+	} else {
+		st.fail(ctx, err)
+		if st.err != nil {
+			return changed
+		}
+	}
 	if st.wantsTopic(topicOverview) {
 		if o, err := st.s.overview.get(ctx); err == nil {
 			st.put(topicOverview, "", o.Body)
-		} else {
-			st.fail(ctx, err)
 		}
 	}
 	if st.wantsTopic(topicCluster) && time.Since(st.cluster) >= clusterEvery-streamTick/2 {
 		if c, err := st.s.cluster(ctx); err == nil {
 			st.put(topicCluster, "", c.Body)
 			st.cluster = time.Now()
-		} else {
-			st.fail(ctx, err)
 		}
 	}
 	if st.wantsTopic(topicOperations) {

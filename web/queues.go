@@ -76,7 +76,7 @@ type queueOutput struct {
 
 func (s *Server) registerQueues(a *api) {
 	register(a, op{http.MethodGet, "/v1/queues", "list-queues", "queues", "List queues with counts and settings"}, s.queues)
-	register(a, op{http.MethodGet, "/v1/queues/{queue}", "get-queue", "queues", "Show a queue and its types"}, s.queue)
+	registerWith(a, op{http.MethodGet, "/v1/queues/{queue}", "get-queue", "queues", "Show a queue and its types"}, tagged, s.queue)
 	s.registerSettings(a)
 }
 

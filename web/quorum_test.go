@@ -85,7 +85,18 @@ func TestWithoutQuorum(t *testing.T) {
 			t.Errorf("without a leader: %v", node)
 		}
 	}
-	n.refused(503, "no_leader", "GET", "/v1/tasks?consistency=linearizable", "")
-	n.refused(503, "no_leader", "POST", "/v1/tasks", `{"task_type":"b"}`)
+	n.refused(503, "no_leader", "GET", "/v1/tasks?consistency=linearizable", "") // perhaps before waiting is vain
+	n.until("waiting for a leader is vain", func() bool { return n.web.leaders.need() != nil })
+	for _, r := range [][3]string{{"GET", "/v1/tasks?consistency=linearizable"}, {"GET", "/v1/queues?consistency=linearizable"},
+		{"GET", "/v1/workers"}, {"GET", "/v1/tasks/" + id + "?wait=1m"}, {"GET", "/v1/snapshot"}, {"POST", "/v1/tasks", `{"task_type":"b"}`},
+		{"POST", "/v1/tasks/" + id + "/cancel"}, {"PATCH", "/v1/queues/q", `{"concurrency":1}`}, {"POST", "/v1/schedules/s/trigger"},
+		{"POST", "/v1/operations", `{"action":"delete","all":true}`}, {"POST", "/v1/worker/claim", "{}"}, {"POST", "/v1/cluster/doctor"},
+		{"POST", "/v1/cluster/transfer"}, {"DELETE", "/v1/cluster/members/n2?force=true"}} {
+		begun := time.Now()
+		n.refused(503, "no_leader", r[0], r[1], r[2])
+		if took := time.Since(begun); took >= retryFor/2 {
+			t.Errorf("%s %s without a leader: answered after %s", r[0], r[1], took)
+		}
+	}
 	n.refused(409, "not_allowed", "DELETE", "/v1/cluster/members/n1", "")
 }

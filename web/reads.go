@@ -57,8 +57,11 @@ func read[T any](ctx context.Context, s *Server, r Reads, fetch func(ctx context
 		return err
 	}
 	f := s.freshness(r)
-	if f.stale || !f.may {
-		return out, try(ctx, f.stale)
+	switch {
+	case f.stale:
+		return out, try(ctx, true)
+	case !f.may:
+		return out, s.fromLeader(ctx, func(ctx context.Context) error { return try(ctx, false) })
 	}
 	first, end := context.WithTimeout(ctx, readTimeout)
 	err := try(first, false)
@@ -75,6 +78,20 @@ func (s *Server) freshness(r Reads) freshness {
 	}
 	address, _ := s.src.Inspector.Leader()
 	return freshness{stale: address == "", may: true}
+}
+
+// fromLeader carries out what only reads, and only from the leader. It fails as soon as waiting for one is vain.
+func (s *Server) fromLeader(ctx context.Context, ask func(context.Context) error) error {
+	if err := s.leaders.need(); err != nil {
+		return err
+	}
+	ctx, cancel := s.leaders.within(ctx)
+	defer cancel()
+	err := ask(ctx)
+	if cause := context.Cause(ctx); err != nil && errors.Is(cause, errLeaderless) {
+		return cause
+	}
+	return err
 }
 
 // leaderless reports whether a read failed because no leader answered.

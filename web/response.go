@@ -10,13 +10,15 @@ import (
 // compressFrom is the size of an answer from which it is compressed.
 const compressFrom = 1 << 10
 
-// response gives each write of an answer a deadline, and compresses what is worth it.
+// response gives each write of an answer a deadline, leaves out what the client has by its tag, and compresses what is
+// worth it.
 type response struct {
 	http.ResponseWriter
 	s       *Server
 	control *http.ResponseController
-	accepts bool // gzip
-	started bool // the headers are decided
+	accepts bool   // gzip
+	known   string // If-None-Match of a read: the tags of what the client has
+	started bool   // the headers are decided
 	status  int
 	held    []byte // what is written before it is known whether to compress
 	decided bool
@@ -24,10 +26,14 @@ type response struct {
 }
 
 func newResponse(w http.ResponseWriter, r *http.Request, s *Server) *response {
-	return &response{
+	out := &response{
 		ResponseWriter: w, s: s, control: http.NewResponseController(w), status: http.StatusOK,
 		accepts: r.Method != http.MethodHead && acceptsGzip(r.Header.Get("Accept-Encoding")),
 	}
+	if r.Method == http.MethodGet || r.Method == http.MethodHead {
+		out.known = strings.Join(r.Header.Values("If-None-Match"), ",")
+	}
+	return out
 }
 
 func acceptsGzip(header string) bool {
@@ -49,10 +55,29 @@ func (w *response) WriteHeader(status int) {
 	if w.started {
 		return
 	}
+	if status == http.StatusOK && hasTag(w.known, w.Header().Get("ETag")) {
+		status = http.StatusNotModified
+		w.Header().Del("Content-Type")
+		w.Header().Del("Content-Length")
+	}
 	w.started, w.status = true, status
 	if !w.compressible() {
 		w.decide(false)
 	}
+}
+
+// hasTag reports whether a list of tags has one, or * for any. Weak ones will do: a compressed answer has such.
+func hasTag(list, tag string) bool {
+	if tag == "" || list == "" {
+		return false
+	}
+	tag = strings.TrimPrefix(tag, "W/")
+	for one := range strings.SplitSeq(list, ",") { // no tag of this server has a comma
+		if one = strings.TrimSpace(one); one == "*" || strings.TrimPrefix(one, "W/") == tag {
+			return true
+		}
+	}
+	return false
 }
 
 func (w *response) compressible() bool {
@@ -124,6 +149,9 @@ func (w *response) release() error {
 }
 
 func (w *response) send(p []byte) (int, error) {
+	if w.status == http.StatusNotModified {
+		return len(p), nil
+	}
 	if w.gzip != nil {
 		return w.gzip.Write(p)
 	}

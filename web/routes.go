@@ -36,6 +36,7 @@ func (s *Server) routes() (http.Handler, error) {
 
 // register adds every operation of REST.
 func (s *Server) register(a *api) {
+	a.UseMiddleware(s.permit)
 	s.registerTasks(a)
 	s.registerQueues(a)
 	s.registerDeadLetters(a)

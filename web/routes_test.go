@@ -25,6 +25,7 @@ func TestQueueSettings(t *testing.T) {
 		t.Errorf("%v %s", q.header, q.body)
 	}
 	n.ok("POST", "/v1/tasks", `{"task_type":"a","queue":"mail"}`)
+	n.unchanged("/v1/queues/mail", tag)
 	if again := n.try("GET", "/v1/queues/mail", ""); again.header.Get("ETag") != tag {
 		t.Error("a task changed the tag of the settings")
 	}
@@ -44,10 +45,26 @@ func TestQueueSettings(t *testing.T) {
 	n.refused(422, "invalid", "GET", "/v1/queues/a%00b", "")
 }
 
+// unchanged: who has the settings by their tag gets no body, and who has others gets them.
+func (n *testNode) unchanged(path, tag string) {
+	n.t.Helper()
+	for _, list := range []string{tag, "W/" + tag, `"other", ` + tag, "*"} {
+		a := n.try("GET", path, "", "If-None-Match", list, "Accept-Encoding", "gzip")
+		if a.status != http.StatusNotModified || len(a.body) != 0 || a.header.Get("ETag") != tag || a.header.Get("Content-Type") != "" ||
+			a.header.Get("Content-Encoding") != "" {
+			n.t.Errorf("GET %s with If-None-Match %s: %d %v %s", path, list, a.status, a.header, a.body)
+		}
+	}
+	if a := n.try("GET", path, "", "If-None-Match", `"other"`); a.status != 200 || len(a.json()) == 0 {
+		n.t.Errorf("GET %s with another tag: %d %s", path, a.status, a.body)
+	}
+}
+
 func TestRetention(t *testing.T) {
 	n := startNode(t, nil)
 	a := n.try("GET", "/v1/retention", "")
 	tag := a.header.Get("ETag")
+	n.unchanged("/v1/retention", tag)
 	r := n.ok("PUT", "/v1/retention", `{"task_type":"mail","completed":"36h","dead_letter":"forever"}`, "If-Match", tag)
 	if pick(t, r, "settings", 1, "completed") != "36h0m0s" || pick(t, r, "settings", 1, "dead_letter") != "forever" {
 		t.Errorf("%v", r)
@@ -72,6 +89,7 @@ func TestSchedules(t *testing.T) {
 	n.refused(412, "precondition", "POST", "/v1/schedules", `{"name":"nightly",`+body+`}`)
 	one := n.try("GET", "/v1/schedules/nightly", "")
 	tag := one.header.Get("ETag")
+	n.unchanged("/v1/schedules/nightly", tag)
 	if s := one.json(); s["next_fire"] == nil || s["time_zone"] != "Europe/Berlin" || pick(t, s, "task", "payload") != "eA==" {
 		t.Errorf("%s", one.body)
 	}

@@ -133,7 +133,7 @@ func (s *Server) registerSchedules(a *api) {
 	const tag, one = "schedules", "/v1/schedules/{name}"
 	register(a, op{http.MethodGet, "/v1/schedules", "list-schedules", tag, "List schedules, page by page"}, s.schedules)
 	register(a, op{http.MethodPost, "/v1/schedules", "make-schedule", tag, "Make a schedule; one of that name is refused"}, s.makeSchedule)
-	register(a, op{http.MethodGet, one, "get-schedule", tag, "Show a schedule with the payload of its task"}, s.schedule)
+	registerWith(a, op{http.MethodGet, one, "get-schedule", tag, "Show a schedule with the payload of its task"}, tagged, s.schedule)
 	register(a, op{http.MethodGet, one + "/next", "get-next-fires", tag, "When a schedule fires next"}, s.nextFires)
 	register(a, op{http.MethodPut, one, "set-schedule", tag, "Make a schedule, or change the one of that name"}, s.setSchedule)
 	register(a, op{http.MethodDelete, one, "remove-schedule", tag, "Forget a schedule; the tasks that it has submitted stay"}, s.removeSchedule)

@@ -115,7 +115,7 @@ func (s *Server) registerSettings(a *api) {
 		"Hand out no task of a queue, or of a type in it; everything else goes on"}, pause(true))
 	register(a, op{http.MethodPost, "/v1/queues/{queue}/resume", "resume-queue", "queues",
 		"Hand out tasks of a queue, or of a type in it, again"}, pause(false))
-	register(a, op{http.MethodGet, "/v1/retention", "get-retention", "queues", "How long tasks are kept after their end"}, s.retention)
+	registerWith(a, op{http.MethodGet, "/v1/retention", "get-retention", "queues", "How long tasks are kept after their end"}, tagged, s.retention)
 	register(a, op{http.MethodPut, "/v1/retention", "set-retention", "queues",
 		"Set how long tasks of a type, or of all types, are kept after their end"}, s.setRetention)
 }

@@ -44,7 +44,7 @@ type listInput struct {
 	UpdatedBefore time.Time `query:"updated_before" doc:"Only tasks that have not changed since"`
 	Error         string    `query:"error" maxLength:"1024" doc:"Only tasks whose error contains this text"`
 	DependsOn     task.ID   `query:"depends_on" format:"uuid" doc:"Only tasks that depend on this one; with orders id and newest"`
-	Filter        string    `query:"filter" maxLength:"4096" doc:"The same as text, in place of the parameters above: queue:mail type:send status:failed priority:200.. error:refused older-than:36h scheduled:A..B"`
+	Filter        string    `query:"filter" maxLength:"4096" doc:"The same as text, in place of the parameters above: queue:mail type:send status:failed priority:200.. error:refused older-than:36h scheduled:A..B depends-on:ID"`
 	Order         string    `query:"order" enum:"id,newest,priority,scheduled" default:"id" doc:"id: all tasks, oldest first; newest: all tasks, newest first; priority: ready tasks, as claims take them; scheduled: scheduled tasks and retries, earliest first"`
 	Limit         int       `query:"limit" minimum:"1" maximum:"1000" default:"100"`
 	Cursor        string    `query:"cursor" maxLength:"2048" doc:"next of the page before"`
@@ -68,6 +68,9 @@ func (in *listInput) filter() (f task.Filter, err error) {
 			return f, err
 		}
 		f.Limit, f.WithPayload = in.Limit, in.Payload
+		if f.DependsOn != (task.ID{}) && in.DependsOn != (task.ID{}) {
+			return f, fault("query.depends_on", "depends_on stands in the filter, too")
+		}
 		return f, in.page(&f)
 	}
 	f = task.Filter{
@@ -89,7 +92,9 @@ func (in *listInput) filter() (f task.Filter, err error) {
 
 // page reads what says which page, in which order.
 func (in *listInput) page(f *task.Filter) (err error) {
-	f.DependsOn = in.DependsOn
+	if in.DependsOn != (task.ID{}) {
+		f.DependsOn = in.DependsOn
+	}
 	if f.Order, err = task.ParseOrder(in.Order); err != nil {
 		return err
 	}
@@ -160,9 +165,11 @@ func (s *Server) awaitEnd(ctx context.Context, id task.ID, wait time.Duration) e
 	ctx, cancel := context.WithTimeout(ctx, wait+requestTimeout)
 	defer cancel()
 	defer context.AfterFunc(s.waits, cancel)()
-	err := s.callWaiting(ctx, func(c *client.Client) error {
-		_, _, err := c.Query(ctx, task.Query{IDs: []task.ID{id}, Wait: wait})
-		return err
+	err := s.fromLeader(ctx, func(ctx context.Context) error {
+		return s.callWaiting(ctx, func(c *client.Client) error {
+			_, _, err := c.Query(ctx, task.Query{IDs: []task.ID{id}, Wait: wait})
+			return err
+		})
 	})
 	if s.waits.Err() != nil {
 		return nil // what is known now is the answer

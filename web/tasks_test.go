@@ -121,6 +121,13 @@ func TestChildren(t *testing.T) {
 	if len(page["tasks"].([]any)) != 2 || pick(t, page, "tasks", 0, "task_type") != "b" {
 		t.Errorf("%v", page)
 	}
+	page = n.ok("GET", "/v1/tasks?order=newest&filter=queue:default+depends-on:"+parent, "")
+	if len(page["tasks"].([]any)) != 2 {
+		t.Errorf("filter depends-on: %v", page)
+	}
 	n.refused(422, "invalid", "GET", "/v1/tasks?depends_on=x", "")
+	n.refused(422, "invalid", "GET", "/v1/tasks?filter=depends-on:x", "")
+	n.refused(422, "invalid", "GET", "/v1/tasks?filter=depends-on:"+parent+"&depends_on="+parent, "")
+	n.refused(422, "invalid", "POST", "/v1/operations", `{"action":"cancel","filter":"depends-on:`+parent+`"}`)
 	n.refused(422, "invalid", "GET", "/v1/tasks?order=priority&depends_on="+parent, "")
 }

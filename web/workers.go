@@ -21,7 +21,12 @@ type WorkerPath struct {
 func (s *Server) registerWorkers(a *api) {
 	register(a, op{http.MethodGet, "/v1/workers", "list-workers", "cluster", "The workers that are connected to the cluster"},
 		func(ctx context.Context, _ *struct{}) (*plain[WorkerList], error) {
-			return s.workers(ctx, func(ctx context.Context, c *client.Client) ([]member.Worker, error) { return c.Workers(ctx) })
+			return s.workers(ctx, func(ctx context.Context, c *client.Client) (list []member.Worker, err error) {
+				return list, s.fromLeader(ctx, func(ctx context.Context) (err error) {
+					list, err = c.Workers(ctx)
+					return err
+				})
+			})
 		})
 	register(a, op{http.MethodPost, "/v1/workers/{id}/drain", "drain-workers", "cluster",
 		"Have workers finish what they run, claim nothing more and end"},

@@ -28,6 +28,9 @@ export function may(role: string): boolean {
   return !!s && (!s.authentication || ranks.indexOf(s.role) >= ranks.indexOf(role));
 }
 
+/** Whether the token is for some queues only: what is of all is not for it. */
+export const restricted = () => (session.value?.queues.length ?? 0) > 0;
+
 /** The URL of a path of the API, below whatever base path the page is at. */
 export const url = (path: string) => new URL(path.replace(/^\//, ""), document.baseURI.replace(/#.*/, "")).toString();
 

@@ -1,6 +1,6 @@
 // The text form of filters, as far as a page writes it. Only the node reads it.
 
-export type Words = Partial<Record<"queue" | "type" | "status" | "priority" | "error" | "older-than" | "scheduled", string>>;
+export type Words = Partial<Record<"queue" | "type" | "status" | "priority" | "error" | "older-than" | "scheduled" | "depends-on", string>>;
 
 /** A value, in quotation marks where it needs them. */
 export const quote = (v: string) => (/^[^\s"][^\s]*$/.test(v) ? v : `"${v.replace(/["\\]/g, "\\$&")}"`);

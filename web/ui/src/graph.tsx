@@ -2,6 +2,7 @@
 // right.
 import { useEffect, useState } from "preact/hooks";
 import { get, part } from "./api";
+import { filterWord } from "./filter";
 import { count } from "./format";
 import type { Task } from "./model";
 import { statusWord } from "./parts";
@@ -116,7 +117,7 @@ export function Graph({ task, children, more }: { task: Task; children: Task[]; 
       {children.length > drawn.length && (
         <p class="hint">
           And {more ? "at least " : ""}
-          {count(children.length - drawn.length)} more depend on it: <code>haiku task list --depends-on {task.id}</code>
+          {count(children.length - drawn.length)} more depend on it: <a href={href(["tasks"], { filter: filterWord({ "depends-on": task.id }) })}>show all</a>
         </p>
       )}
     </div>

@@ -87,6 +87,30 @@ test("a viewer sees everything and can touch nothing, on the page and behind it"
   assert.equal(refused, 403);
 });
 
+test("a token of some queues sees no number of all queues, and is told why", async () => {
+  const made = await c.call("POST", "/v1/tokens", { name: "mailer", role: "viewer", queues: ["mail"] }, 1);
+  await c.call("POST", "/v1/tasks", { task_type: "theirs", queue: "secret" }, 1);
+  const asked = [];
+  const note = (r) => r.url().includes("/v1/history") && asked.push(r.url());
+  await page.getByRole("button", { name: "Sign out" }).first().click();
+  page.on("request", note);
+  await page.getByLabel("Token").fill(made.token);
+  await page.keyboard.press("Enter");
+  await page.getByText("Signed in as viewer").waitFor();
+  await page.visit("#/overview");
+  await page.says("those that begin with mail").waitFor();
+  await page.locator(".tile", { hasText: "Dead letters" }).waitFor();
+  assert.deepEqual(await page.locator(".tile-name").allTextContents(), ["Dead letters", "Waiting", "Running", "Oldest ready"]);
+  assert.equal(await page.getByRole("region", { name: "Charts" }).count(), 0);
+  assert.equal(await page.locator(".tile", { hasText: "Waiting" }).locator(".tile-value").textContent(), "0");
+  page.off("request", note);
+  assert.deepEqual(asked, []);
+  await page.getByRole("button", { name: "Sign out" }).first().click();
+  await page.getByLabel("Token").fill(viewer.token);
+  await page.keyboard.press("Enter");
+  await page.getByText("Signed in as viewer").waitFor();
+});
+
 test("a token that is revoked ends the session", async () => {
   await page.visit("#/overview");
   await page.getByRole("button", { name: /^Live/ }).waitFor();

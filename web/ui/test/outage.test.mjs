@@ -36,6 +36,13 @@ test("the page survives the kill of the leader, and of two nodes", async () => {
   await doctor.getByText("well").nth(2).waitFor();
   await page.visit("#/overview");
 
+  const long = await c.submit({ task_type: "long" });
+  const busy = c.worker("busy", ["--type", "long", "--concurrency", "1"], "sleep 3600");
+  await c.reaches(long, "in_progress");
+  await page.visit("#/workers");
+  await page.getByRole("cell", { name: "long", exact: true }).waitFor();
+  await page.visit("#/overview");
+
   await c.kill(leader);
   await page.getByTestId("missing").getByText(c.nodes[leader].name).waitFor();
   await until("another leads", async () => (await c.leader()) !== leader);
@@ -45,6 +52,12 @@ test("the page survives the kill of the leader, and of two nodes", async () => {
   await page.getByRole("dialog").getByRole("button", { name: "Submit" }).click();
   await page.getByRole("dialog").waitFor({ state: "detached" });
   await until("it counts", async () => (await c.call("GET", "/v1/tasks?type=after", undefined, own)).tasks.length === 1);
+
+  // The worker has all it can run, so the new leader has heard no claim of it.
+  await page.visit("#/workers");
+  await page.getByRole("cell", { name: "not known yet" }).last().waitFor();
+  assert.equal(await page.getByRole("cell", { name: "all", exact: true }).count(), 0);
+  await c.endWorker(busy);
 
   await until("the doctor can be asked", async () => (await c.leader()) !== leader);
   await examine();

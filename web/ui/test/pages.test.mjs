@@ -138,6 +138,20 @@ test("a hidden tab closes its event stream, and a visible one opens it again", a
   page.off("request", opened).off("requestfailed", closed).off("requestfinished", closed);
 });
 
+test("the search finds what depends on a task", async () => {
+  const { receipts } = await c.call("POST", "/v1/tasks", { tasks: [
+    { name: "p", task_type: "above", delay_seconds: 3600 }, { task_type: "below", after: ["p"] }, { task_type: "beside", delay_seconds: 3600 },
+  ] });
+  await page.visit("#/tasks");
+  await page.getByRole("searchbox", { name: "Filter" }).fill(`depends-on:${receipts[0].id}`);
+  await page.keyboard.press("Enter");
+  await until("only what depends on it is left", async () =>
+    (await page.locator("tbody tr td:nth-child(2)").allTextContents()).join() === receipts[1].id.slice(-12));
+  await page.getByRole("searchbox", { name: "Filter" }).fill("depends-on:nothing");
+  await page.keyboard.press("Enter");
+  await page.getByRole("alert").getByText("nothing").waitFor();
+});
+
 test("lists begin with the newest task, or with the oldest", async () => {
   const many = [];
   for (let i = 0; i < 60; i++) many.push({ task_type: "aged", queue: "aged", delay_seconds: 3600 });

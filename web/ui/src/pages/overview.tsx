@@ -1,6 +1,6 @@
 import { useSignalEffect } from "@preact/signals";
 import { useMemo } from "preact/hooks";
-import { may, session } from "../api";
+import { may, restricted, session } from "../api";
 import { Chart, type Series, Spark } from "../chart";
 import { attempt } from "../dialog";
 import { count, micros, seconds, short } from "../format";
@@ -19,7 +19,7 @@ export function OverviewPage() {
   useSignalEffect(() => {
     slowBeat.value;
     const wanted = history.range.value;
-    if (session.value && stream.value !== "paused") void history.load(wanted).catch(() => {});
+    if (session.value && !restricted() && stream.value !== "paused") void history.load(wanted).catch(() => {});
   });
   const o = overview.value ?? first.data.value;
   if (!o) return <Waiting error={first.error.value} what="the overview" />;
@@ -28,15 +28,17 @@ export function OverviewPage() {
       title="Overview"
       actions={
         <>
-          <Select
-            label="Range of the charts"
-            value={history.range.value}
-            options={[["1h", "1 hour"], ["24h", "24 hours"]] as const}
-            onChange={(v) => {
-              history.range.value = v;
-              void attempt(() => history.load(v, true));
-            }}
-          />
+          {!restricted() && (
+            <Select
+              label="Range of the charts"
+              value={history.range.value}
+              options={[["1h", "1 hour"], ["24h", "24 hours"]] as const}
+              onChange={(v) => {
+                history.range.value = v;
+                void attempt(() => history.load(v, true));
+              }}
+            />
+          )}
           <Action need="worker" kind="primary" onClick={submitTask}>
             Submit a task
           </Action>
@@ -44,7 +46,13 @@ export function OverviewPage() {
       }
     >
       <Tiles o={o} />
-      <Charts />
+      {restricted() ? (
+        <Card>
+          <Empty title="No rates, latencies and charts">They are of all queues, and your token is for those that begin with <Text v={session.value!.queues.join(", ")} max={200} />.</Empty>
+        </Card>
+      ) : (
+        <Charts />
+      )}
       <div class="grid two">
         <Card title="Queues" aside={<a href="#/queues">All queues</a>} flush>
           {o.queues.length === 0 ? (
@@ -69,12 +77,18 @@ function Tiles({ o }: { o: Overview }) {
   const c = o.counts;
   return (
     <section class="tiles" aria-label="At a glance">
-      <Tile name="Completed" value={short(o.rates.completed)} unit="/s" sub={`${short(o.rates.submitted)}/s submitted`}>
-        <Spark values={recent("completed")} color="c-ok" label="Completed, the last minutes" />
-      </Tile>
-      <Tile name="Failures" value={short(o.rates.failed)} unit="/s" sub={`${count(c.dead_letter)} dead letters`} bad={(o.rates.failed ?? 0) > 0}>
-        <Spark values={recent("failed")} color="c-bad" label="Failures, the last minutes" />
-      </Tile>
+      {restricted() ? (
+        <Tile name="Dead letters" value={short(c.dead_letter)} sub={`${count(c.completed)} completed`} />
+      ) : (
+        <>
+          <Tile name="Completed" value={short(o.rates.completed)} unit="/s" sub={`${short(o.rates.submitted)}/s submitted`}>
+            <Spark values={recent("completed")} color="c-ok" label="Completed, the last minutes" />
+          </Tile>
+          <Tile name="Failures" value={short(o.rates.failed)} unit="/s" sub={`${count(c.dead_letter)} dead letters`} bad={(o.rates.failed ?? 0) > 0}>
+            <Spark values={recent("failed")} color="c-bad" label="Failures, the last minutes" />
+          </Tile>
+        </>
+      )}
       <Tile name="Waiting" value={short(c.pending)} sub={`${count(c.ready)} ready, ${count(c.scheduled)} later`}>
         <Spark values={recent("depth")} color="c-wait" label="Waiting tasks, the last minutes" />
       </Tile>
@@ -84,9 +98,11 @@ function Tiles({ o }: { o: Overview }) {
       <Tile name="Oldest ready" value={seconds(o.oldest_ready_age_s)} sub="waits for a worker">
         <Spark values={recent("oldest_ready_age_s")} color="c-wait" label="Age of the oldest ready task, the last minutes" />
       </Tile>
-      <Tile name="Submit, p99" value={micros(o.latency.submit_p99_us)} sub={`p50 ${micros(o.latency.submit_p50_us)}`}>
-        <Spark values={recent("submit_p99_us")} color="c-lat" label="Latency of submits, the last minutes" />
-      </Tile>
+      {!restricted() && (
+        <Tile name="Submit, p99" value={micros(o.latency.submit_p99_us)} sub={`p50 ${micros(o.latency.submit_p50_us)}`}>
+          <Spark values={recent("submit_p99_us")} color="c-lat" label="Latency of submits, the last minutes" />
+        </Tile>
+      )}
     </section>
   );
 }
@@ -97,7 +113,7 @@ function Tile({ name, value, unit, sub, bad, children }: {
   unit?: string;
   sub: string;
   bad?: boolean;
-  children: preact.ComponentChildren;
+  children?: preact.ComponentChildren;
 }) {
   return (
     <div class={bad ? "tile bad" : "tile"}>

@@ -125,7 +125,7 @@ export function TasksPage() {
         </select>
       </div>
       <p class="hint" id="filter-help">
-        Words: queue: type: status: priority:100..199 error:"text" older-than:36h scheduled:2030-01-01..2030-01-02
+        Words: queue: type: status: priority:100..199 error:"text" older-than:36h scheduled:2030-01-01..2030-01-02 depends-on:ID
       </p>
       {wrongFilter && (
         <p class="wrong inset" role="alert">

@@ -48,10 +48,10 @@ export function WorkersPage() {
                       <Text v={nodeName(w.node)} max={40} />
                     </td>
                     <td class="hide-narrow">
-                      <Names list={w.queues} none="" />
+                      <Names list={w.queues} none={unclaimed} />
                     </td>
                     <td>
-                      <Names list={w.types} none="all" />
+                      <Names list={w.types} none={w.queues.length > 0 ? "all" : unclaimed} />
                     </td>
                     <td class="num">{count(w.leases)}</td>
                     <td class="num hide-narrow">
@@ -75,6 +75,9 @@ export function WorkersPage() {
     </Page>
   );
 }
+
+// A new leader learns with a worker's first claim what it takes; one that is busy claims nothing for a while.
+const unclaimed = "not known yet";
 
 function Names({ list, none }: { list: string[] | null; none: string }) {
   if (!list || list.length === 0) return <Text v={none} max={60} />;
