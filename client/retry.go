@@ -19,15 +19,23 @@ const (
 // do sends a request until it is answered for good, the context ends or RetryFor has passed. repeat allows to send it
 // again although it may have taken effect.
 func (c *Client) do(ctx context.Context, kind wire.Type, req, reply wire.Message, repeat bool) error {
-	return c.retry(ctx, repeat, func() error {
+	var open error // of an attempt that may have taken effect
+	err := c.retry(ctx, repeat, func() error {
 		conn, err := c.connect(ctx)
 		if err != nil {
 			return err
 		}
 		err = conn.roundTrip(ctx, kind, req, reply)
 		c.heed(conn, err)
+		if changes(kind) && errors.Is(err, task.ErrUnknownOutcome) {
+			open = err
+		}
 		return err
 	})
+	if open != nil && mayRepeat(err, false) { // that the last attempt had no effect says nothing of the one before
+		return fmt.Errorf("%w; then: %v", open, err)
+	}
+	return err
 }
 
 // heed draws from a refusal where to send the next request.
@@ -56,7 +64,7 @@ func (c *Client) retry(ctx context.Context, repeat bool, attempt func() error) e
 		switch {
 		case err == nil:
 			return nil
-		case ctx.Err() != nil && before != nil: // which says more than that the time is up
+		case ctx.Err() != nil && before != nil && !errors.Is(err, task.ErrUnknownOutcome): // it says more than that the time is up
 			return fmt.Errorf("%w; before that: %w", err, before)
 		case ctx.Err() != nil || !mayRepeat(err, repeat):
 			return err

@@ -144,6 +144,27 @@ func TestTimeUpSaysWhy(t *testing.T) {
 	mustBe(t, err, context.Canceled)
 }
 
+// TestOutcomeStaysOpen: an attempt that may have taken effect is not forgotten over later ones that did not.
+func TestOutcomeStaysOpen(t *testing.T) {
+	for name, fail := range map[string]func(*fakenode.Request){
+		"connection breaks":  func(r *fakenode.Request) { r.Conn.Close() },
+		"node does not know": func(r *fakenode.Request) { r.Nack(task.ErrUnknownOutcome, "") },
+	} {
+		t.Run(name, func(t *testing.T) {
+			n := fakenode.Start(t)
+			c := newClient(t, func(cfg *Config) { cfg.RetryFor = 200 * time.Millisecond }, n)
+			done := later(func() error { _, err := c.Submit(within(t), "t", nil); return err })
+			fail(n.Next(wire.SubmitTask))
+			n.Handle(wire.SubmitTask, func(*fakenode.Request) (wire.Message, error) { return nil, task.ErrNoLeader })
+			err := <-done
+			mustBe(t, err, task.ErrUnknownOutcome)
+			if wire.Retryable(err) || errors.Is(err, task.ErrNoLeader) {
+				t.Errorf("taken for one that had no effect: %v", err)
+			}
+		})
+	}
+}
+
 // TestRetryFor: the client gives up in time, with the last error.
 func TestRetryFor(t *testing.T) {
 	n := fakenode.Start(t)

@@ -172,9 +172,12 @@ test("what depends on a task is drawn, and how much more there is", async () => 
   const { receipts } = await c.call("POST", "/v1/tasks", { tasks });
   await page.visit(`#/task/${receipts[0].id}`);
   await page.says("20 depend on it").waitFor();
-  await until("twelve are drawn", async () => (await page.locator(".graph a").count()) === 13);
+  await until("twelve are drawn", async () => (await page.locator(".graph svg a").count()) === 13);
   await page.says("And 8 more depend on it").waitFor();
-  await page.locator(".graph a", { hasText: "child" }).first().click();
+  await page.getByRole("link", { name: "show all" }).click();
+  await until("all are listed", async () => (await page.locator("tbody tr").count()) === 20);
+  await page.goBack();
+  await page.locator(".graph svg a", { hasText: "child" }).first().click();
   await page.getByRole("heading", { name: "child", level: 1 }).waitFor();
   await page.says("Depends on 1").waitFor();
 });
