@@ -3,12 +3,11 @@ package web
 import (
 	"context"
 	"encoding/json"
-	"fmt"
 	"net/http"
 	"runtime"
 	"time"
 
-	"github.com/haiku-queue/haiku/task"
+	"github.com/haiku-queue/haiku/member"
 )
 
 const (
@@ -71,8 +70,8 @@ func (s *Server) version(w http.ResponseWriter, _ *http.Request) {
 // metrics serves Prometheus. Once there are tokens it needs one, and one for all queues, for they name them.
 func (s *Server) metrics(w http.ResponseWriter, r *http.Request) {
 	access, err := s.access(r.Context(), tokenIn(r.Context()))
-	if err == nil && len(access.Queues) > 0 {
-		err = fmt.Errorf("%w: metrics are of all queues, the token %s is only for some", task.ErrPermissionDenied, access.Token)
+	if err == nil {
+		err = permission{role: member.RoleViewer, all: true}.check(&access)
 	}
 	if err != nil {
 		writeProblem(w, problemOf(err))

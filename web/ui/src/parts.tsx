@@ -1,6 +1,6 @@
 // What pages are made of.
 import type { ComponentChildren } from "preact";
-import { may, type Problem } from "./api";
+import { may, restricted, type Problem } from "./api";
 import { clock } from "./live";
 import { ago, count, moment, type Whole } from "./format";
 import { visible } from "./text";
@@ -45,8 +45,10 @@ export function Card({ title, aside, children, flush }: {
 }
 
 /** A button that is greyed out, and says why, for those who may not use it. */
-export function Action({ need, onClick, children, kind, disabled, why, label }: {
+export function Action({ need, all, onClick, children, kind, disabled, why, label }: {
   need: "worker" | "operator" | "admin";
+  /** It concerns all queues, so it is not for tokens of some. */
+  all?: boolean;
   onClick: () => void;
   children: ComponentChildren;
   kind?: "primary" | "danger" | "small";
@@ -54,13 +56,14 @@ export function Action({ need, onClick, children, kind, disabled, why, label }: 
   why?: string;
   label?: string;
 }) {
-  const allowed = may(need);
+  let refused = may(need) ? undefined : `This needs the role ${need}`;
+  if (!refused && all && restricted()) refused = "This concerns all queues, your token is for some";
   return (
     <button
       type="button"
       class={kind}
-      disabled={!allowed || disabled}
-      title={allowed ? (disabled ? why : undefined) : `This needs the role ${need}`}
+      disabled={!!refused || disabled}
+      title={refused ?? (disabled ? why : undefined)}
       aria-label={label}
       onClick={onClick}
     >

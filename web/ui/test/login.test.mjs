@@ -88,7 +88,7 @@ test("a viewer sees everything and can touch nothing, on the page and behind it"
 });
 
 test("a token of some queues sees no number of all queues, and is told why", async () => {
-  const made = await c.call("POST", "/v1/tokens", { name: "mailer", role: "viewer", queues: ["mail"] }, 1);
+  const made = await c.call("POST", "/v1/tokens", { name: "mailer", role: "operator", queues: ["mail"] }, 1);
   await c.call("POST", "/v1/tasks", { task_type: "theirs", queue: "secret" }, 1);
   const asked = [];
   const note = (r) => r.url().includes("/v1/history") && asked.push(r.url());
@@ -96,7 +96,7 @@ test("a token of some queues sees no number of all queues, and is told why", asy
   page.on("request", note);
   await page.getByLabel("Token").fill(made.token);
   await page.keyboard.press("Enter");
-  await page.getByText("Signed in as viewer").waitFor();
+  await page.getByText("Signed in as operator").waitFor();
   await page.visit("#/overview");
   await page.says("those that begin with mail").waitFor();
   await page.locator(".tile", { hasText: "Dead letters" }).waitFor();
@@ -105,6 +105,13 @@ test("a token of some queues sees no number of all queues, and is told why", asy
   assert.equal(await page.locator(".tile", { hasText: "Waiting" }).locator(".tile-value").textContent(), "0");
   page.off("request", note);
   assert.deepEqual(asked, []);
+  for (const [hash, button] of [["#/settings", "Set for a type"], ["#/cluster", "Pause handing out"], ["#/dead", "Purge all"]]) {
+    await page.visit(hash);
+    const found = page.locator("#main").getByRole("button", { name: button, exact: true });
+    await found.waitFor();
+    assert.equal(await found.isDisabled(), true, button);
+    assert.equal(await found.getAttribute("title"), "This concerns all queues, your token is for some");
+  }
   await page.getByRole("button", { name: "Sign out" }).first().click();
   await page.getByLabel("Token").fill(viewer.token);
   await page.keyboard.press("Enter");

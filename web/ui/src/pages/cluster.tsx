@@ -29,7 +29,7 @@ export function ClusterPage() {
               Save a snapshot
             </a>
           )}
-          <Action need="operator" onClick={() => dispatch(pauseAll, loaded.reload)}>
+          <Action need="operator" all onClick={() => dispatch(pauseAll, loaded.reload)}>
             {pauseAll ? "Hand out tasks again" : "Pause handing out"}
           </Action>
         </>

@@ -47,10 +47,10 @@ export function DeadPage() {
       sub={total ? `${plural(total, "task")} in ${plural(all.length, "group")}${loaded.data.value.complete ? "" : `: only the oldest ${count(loaded.data.value.examined)} were looked at`}` : undefined}
       actions={
         <>
-          <Action need="operator" disabled={!total} onClick={() => operate("retry", "status:dead_letter", { title: "Redrive all", after: loaded.reload })}>
+          <Action need="operator" all disabled={!total} onClick={() => operate("retry", "status:dead_letter", { title: "Redrive all", after: loaded.reload })}>
             Redrive all
           </Action>
-          <Action need="operator" kind="danger" disabled={!total} onClick={() => operate("delete", "status:dead_letter", { title: "Purge all", after: loaded.reload })}>
+          <Action need="operator" all kind="danger" disabled={!total} onClick={() => operate("delete", "status:dead_letter", { title: "Purge all", after: loaded.reload })}>
             Purge all
           </Action>
         </>

@@ -61,7 +61,7 @@ function Retentions() {
     <Card
       title="How long ended tasks are kept"
       aside={
-        <Action need="operator" kind="small" onClick={() => show("Retention", <RetentionForm first={null} reload={loaded.reload} />)}>
+        <Action need="operator" all kind="small" onClick={() => show("Retention", <RetentionForm first={null} reload={loaded.reload} />)}>
           Set for a type
         </Action>
       }
@@ -89,7 +89,7 @@ function Retentions() {
                   <td>{kept(r.dead_letter, !!r.task_type)}</td>
                   <td>{kept(r.cancelled, !!r.task_type)}</td>
                   <td class="row-actions">
-                    <Action need="operator" kind="small" onClick={() => show("Retention", <RetentionForm first={r} reload={loaded.reload} />)}>
+                    <Action need="operator" all kind="small" onClick={() => show("Retention", <RetentionForm first={r} reload={loaded.reload} />)}>
                       Change
                     </Action>
                   </td>

@@ -61,7 +61,7 @@ export function WorkersPage() {
                       <Age at={w.last_heartbeat} />
                     </td>
                     <td class="row-actions">
-                      <Action need="operator" kind="small" disabled={w.draining} why="It is draining" onClick={() => drain(w, loaded.reload)}>
+                      <Action need="operator" all kind="small" disabled={w.draining} why="It is draining" onClick={() => drain(w, loaded.reload)}>
                         Drain
                       </Action>
                     </td>
