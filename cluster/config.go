@@ -27,7 +27,7 @@ type Config struct {
 	Trace     *trace.Recorder // of what is done for tasks whose trace is sampled; nil for none
 
 	LogStore           LogKind       // what keeps Raft's log
-	HeartbeatTimeout   time.Duration // a follower without word from a leader for this long stands for election
+	HeartbeatTimeout   time.Duration // without word from the leader for this long, a follower stands for election: see suspect
 	ElectionTimeout    time.Duration // of a candidate
 	LeaderLeaseTimeout time.Duration // a leader without a majority for this long steps down
 	TrailingLogs       uint64        // entries kept after a snapshot, at most

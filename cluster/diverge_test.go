@@ -96,7 +96,9 @@ func stockTransport(l raft.StreamLayer) raft.Transport {
 }
 
 func ourTransport(l raft.StreamLayer) raft.Transport {
-	return newSafeTransport(l, nil, func(context.Context, uint64) error { return nil }, hclog.NewNullLogger())
+	t := newSafeTransport(l, nil, func(context.Context, uint64) error { return nil }, hclog.NewNullLogger())
+	t.intake.begin(t.NetworkTransport.Consumer(), func() (raft.ServerAddress, bool) { return "", false })
+	return t
 }
 
 func newTrial(t *testing.T, transport makeTransport) *trial {

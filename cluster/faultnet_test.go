@@ -12,7 +12,7 @@ import (
 // faultNet stands between the nodes of a test: each node is reached through a proxy that reads who dials from the
 // stream's header and cuts what a partition forbids.
 type faultNet struct {
-	t  *testing.T
+	t  testing.TB
 	wg sync.WaitGroup
 
 	mu      sync.Mutex
@@ -41,7 +41,7 @@ func (p *pipe) close() {
 	p.ends[1].Close()
 }
 
-func newFaultNet(t *testing.T) *faultNet {
+func newFaultNet(t testing.TB) *faultNet {
 	f := &faultNet{t: t, blocked: make(map[[2]member.ID]bool), pipes: make(map[*pipe]struct{}),
 		held: make(map[held]chan struct{}), waiting: make(map[held]int)}
 	t.Cleanup(f.close)

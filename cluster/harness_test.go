@@ -19,9 +19,12 @@ import (
 // patience is how long a test waits for a condition that has to come about.
 const patience = 60 * time.Second
 
+// startTimeout is how long followers wait for a leader's word in tests, if these do not say otherwise.
+const startTimeout = 400 * time.Millisecond
+
 // liveCluster is a cluster in this process: real TCP, real Raft, real RocksDB.
 type liveCluster struct {
-	t     *testing.T
+	t     testing.TB
 	net   *faultNet
 	nodes []*testNode
 	tune  func(*Config)
@@ -40,7 +43,7 @@ type testNode struct {
 }
 
 // startCluster starts a cluster of so many voters. tune may change the configuration of each node.
-func startCluster(t *testing.T, voters int, tune func(*Config)) *liveCluster {
+func startCluster(t testing.TB, voters int, tune func(*Config)) *liveCluster {
 	t.TempDir() // the first call decides when all of them are removed: after the nodes have stopped
 	c := &liveCluster{t: t, net: newFaultNet(t), tune: tune}
 	t.Cleanup(c.stop)
@@ -82,7 +85,7 @@ func (c *liveCluster) start(n *testNode, more func(*Config)) {
 	cfg := Default()
 	cfg.Dir, cfg.Raft, cfg.Advertise, cfg.Name, cfg.Version = n.dir, l, n.address, n.name, "test"
 	cfg.Logger = slog.New(slog.NewTextHandler(io.Discard, nil))
-	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = 400*time.Millisecond, 400*time.Millisecond, 300*time.Millisecond
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout, cfg.LeaderLeaseTimeout = startTimeout, startTimeout, startTimeout*3/4
 	cfg.SessionGrace = 200 * time.Millisecond
 	if c.tune != nil {
 		c.tune(&cfg)
@@ -257,7 +260,7 @@ func (c *liveCluster) sameState() {
 }
 
 // eventually waits until a condition holds, and fails the test if it does not come about.
-func eventually(t *testing.T, what string, holds func() bool) {
+func eventually(t testing.TB, what string, holds func() bool) {
 	t.Helper()
 	deadline := time.NewTimer(patience)
 	defer deadline.Stop()

@@ -25,7 +25,7 @@ type heldDisk struct {
 
 // holdDisk keeps a node's log from being written. The database is written on, but unsynced: of that a crash leaves what
 // there is now.
-func holdDisk(t *testing.T, n *testNode) *heldDisk {
+func holdDisk(t testing.TB, n *testNode) *heldDisk {
 	t.Helper()
 	d := &heldDisk{n: n, image: t.TempDir()}
 	copyFiles(t, d.path(storeName), filepath.Join(d.image, storeName))
@@ -73,7 +73,7 @@ func (d *heldDisk) crash(c *liveCluster) {
 }
 
 // copyFiles copies a file, or the files of a directory. Zeros at the end of a file become a hole.
-func copyFiles(t *testing.T, from, to string) {
+func copyFiles(t testing.TB, from, to string) {
 	t.Helper()
 	entries, err := os.ReadDir(from)
 	if err == nil {

@@ -16,7 +16,7 @@ import (
 )
 
 // block keeps a log in bbolt from writing until the returned function is called.
-func block(t *testing.T, s *logStore) (release func()) {
+func block(t testing.TB, s *logStore) (release func()) {
 	t.Helper()
 	files := s.files
 	if timed, ok := files.(timedFiles); ok {

@@ -188,7 +188,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	opened.add(n.transport.Close)
 	cfg := raft.DefaultConfig()
 	cfg.LocalID, cfg.Logger = serverID(n.id), logger
-	cfg.HeartbeatTimeout, cfg.ElectionTimeout = n.cfg.HeartbeatTimeout+1, n.cfg.ElectionTimeout+1 // see look
+	cfg.HeartbeatTimeout, cfg.ElectionTimeout = n.cfg.HeartbeatTimeout*5/4, n.cfg.ElectionTimeout*5/4 // see suspect
 	cfg.LeaderLeaseTimeout = n.cfg.LeaderLeaseTimeout
 	cfg.MaxAppendEntries, cfg.BatchApplyCh = maxAppendEntries, true
 	cfg.SnapshotThreshold, cfg.SnapshotInterval = math.MaxUint64, n.cfg.SnapshotInterval // the log is cut by n.cutLogs
@@ -199,6 +199,7 @@ func (n *Node) openRaft(opened *closers) (err error) {
 	if n.raft, err = raft.NewRaft(cfg, timedFSM{n.fsm, n}, n.logs, n.logs, n.snapshots, n.transport); err != nil {
 		return fmt.Errorf("start raft: %w", err)
 	}
+	n.transport.intake.begin(n.transport.NetworkTransport.Consumer(), n.lostLeader)
 	n.logs.writeBehind(n.leadsOthers)
 	changes := make(chan raft.Observation, 16)
 	n.raft.RegisterObserver(raft.NewObserver(changes, false, func(o *raft.Observation) bool {

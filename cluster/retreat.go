@@ -68,7 +68,7 @@ func (n *Node) standDown(ctx context.Context) {
 	}
 	err := errUnwritten
 	if n.logs.isSettled() {
-		ctx, cancel := context.WithTimeout(ctx, n.cfg.ElectionTimeout) // Raft's own, if it can still count
+		ctx, cancel := context.WithTimeout(ctx, n.raft.ReloadableConfig().ElectionTimeout) // as Raft does, if it can
 		defer cancel()
 		err = await(ctx, n.raft.LeadershipTransfer())
 	}

@@ -12,9 +12,7 @@ func (n *Node) electSelf() {
 		return
 	}
 	id := serverID(n.id)
-	request := &raft.TimeoutNowRequest{RPCHeader: raft.RPCHeader{
-		ProtocolVersion: raft.ProtocolVersionMax, ID: []byte(id), Addr: n.transport.EncodePeer(id, raft.ServerAddress(n.cfg.Advertise)),
-	}}
+	request := &raft.TimeoutNowRequest{RPCHeader: n.rpcHeader()}
 	err := n.transport.TimeoutNow(id, raft.ServerAddress(n.cfg.Advertise), request, &raft.TimeoutNowResponse{})
 	if err != nil && n.ctx.Err() == nil {
 		n.log.Info("the first election waits for its timeout", "reason", err)

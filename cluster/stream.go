@@ -37,6 +37,7 @@ type streamLayer struct {
 	log       *slog.Logger
 
 	ready      chan net.Conn
+	silenced   chan struct{} // some node's last incoming stream has ended
 	handshakes chan struct{} // one token each
 	ctx        context.Context
 	cancel     context.CancelFunc
@@ -44,7 +45,8 @@ type streamLayer struct {
 
 	mu       sync.Mutex
 	streams  map[*stream]struct{}
-	open     context.Context // ends when this node cuts itself off
+	heard    map[member.ID]incoming // of each node that has opened streams to this one
+	open     context.Context        // ends when this node cuts itself off
 	cut      context.CancelFunc
 	incoming int
 	closed   bool
@@ -67,6 +69,8 @@ func makeStreamLayer(l net.Listener, advertise string, self, cluster member.ID,
 		ready:      make(chan net.Conn),
 		handshakes: make(chan struct{}, maxHandshakes),
 		streams:    make(map[*stream]struct{}),
+		heard:      make(map[member.ID]incoming),
+		silenced:   make(chan struct{}, 1),
 		patience:   handshakeTimeout,
 	}
 	s.dial = func(ctx context.Context, address string) (net.Conn, error) {
@@ -197,6 +201,7 @@ func (s *streamLayer) handshake(conn net.Conn) {
 		tracked.Close()
 		return
 	}
+	s.hear(tracked, h.from)
 	select {
 	case s.ready <- tracked:
 	case <-s.ctx.Done():
@@ -243,6 +248,48 @@ func (s *streamLayer) judge(h header, conn *stream) refusal {
 		return refusedSurplus
 	}
 	return streamTaken
+}
+
+// incoming is what is open of the streams that a node has opened.
+type incoming struct {
+	open  int
+	ended time.Time // when the last of them had ended, while none is open
+}
+
+// hear counts a stream as its sender's, until it ends.
+func (s *streamLayer) hear(conn *stream, from member.ID) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if _, open := s.streams[conn]; open {
+		conn.from = from
+		s.heard[from] = incoming{open: s.heard[from].open + 1}
+	}
+}
+
+// hears says whether a stream is open that a node has opened to this one, or was within the given time. When the node's
+// process ends, all do.
+func (s *streamLayer) hears(from member.ID, within time.Duration) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	of := s.heard[from]
+	return of.open > 0 || time.Since(of.ended) < within
+}
+
+// forget is called with mu held when a stream has ended.
+func (s *streamLayer) forget(conn *stream) {
+	delete(s.streams, conn)
+	if conn.incoming {
+		s.incoming--
+	}
+	if conn.from.IsZero() {
+		return
+	}
+	if left := s.heard[conn.from].open - 1; left > 0 {
+		s.heard[conn.from] = incoming{open: left}
+	} else {
+		s.heard[conn.from] = incoming{ended: time.Now()}
+		poke(s.silenced)
+	}
 }
 
 // closeStreams ends every open stream; Raft opens new ones as it needs them. It frees a node whose leader vanished in

@@ -6,6 +6,8 @@ import (
 	"net"
 	"sync"
 	"time"
+
+	"github.com/haiku-queue/haiku/member"
 )
 
 // maxWriteTime is how long one write to another node may take.
@@ -16,7 +18,8 @@ type stream struct {
 	net.Conn
 	layer    *streamLayer
 	incoming bool
-	surplus  bool // over the limit: told so, then closed
+	from     member.ID // who opened it; guarded by the layer's mu, zero until the handshake is over and if this node did
+	surplus  bool      // over the limit: told so, then closed
 	once     sync.Once
 	err      error
 
@@ -93,10 +96,7 @@ func (c *stream) Write(b []byte) (int, error) {
 func (c *stream) Close() error {
 	c.once.Do(func() {
 		c.layer.mu.Lock()
-		delete(c.layer.streams, c)
-		if c.incoming {
-			c.layer.incoming--
-		}
+		c.layer.forget(c)
 		c.layer.mu.Unlock()
 		c.err = c.Conn.Close()
 	})

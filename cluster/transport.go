@@ -30,6 +30,7 @@ type safeTransport struct {
 	// connected is a context that ends when this node cuts itself off from the others. What was held back then is never
 	// passed on.
 	connected func() context.Context
+	intake    *intake
 }
 
 // durable waits until the entry at an index is on this node's disk. A leader's answers from followers are held back by it:
@@ -48,14 +49,28 @@ type catchUp interface {
 	caughtUp(id raft.ServerID)               // has the log up to about its end
 }
 
-// newSafeTransport starts a transport over layer, which Close closes too. progress may be nil.
+// newSafeTransport starts a transport over layer, which Close closes too. progress may be nil. Nothing of what it receives
+// reaches Raft before its intake begins.
 func newSafeTransport(layer raft.StreamLayer, progress catchUp, d durable, log hclog.Logger) *safeTransport {
-	return &safeTransport{progress: progress, contacts: newContacts(), durable: d, connected: context.Background, NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
-		Stream:  layer,
-		MaxPool: pooledConns,
-		Timeout: rpcTimeout,
-		Logger:  log,
-	})}
+	return &safeTransport{
+		progress: progress, contacts: newContacts(), durable: d, connected: context.Background, intake: newIntake(),
+		NetworkTransport: raft.NewNetworkTransportWithConfig(&raft.NetworkTransportConfig{
+			Stream:  layer,
+			MaxPool: pooledConns,
+			Timeout: rpcTimeout,
+			Logger:  log,
+		}),
+	}
+}
+
+// Consumer gives Raft what the intake passes on.
+func (t *safeTransport) Consumer() <-chan raft.RPC { return t.intake.out }
+
+// Close ends every stream and waits for the intake. It is idempotent.
+func (t *safeTransport) Close() error {
+	err := t.NetworkTransport.Close()
+	t.intake.close()
+	return err
 }
 
 // SetHeartbeatHandler does nothing: see safeTransport.
@@ -78,6 +93,18 @@ func (t *safeTransport) AppendEntries(id raft.ServerID, target raft.ServerAddres
 		}
 	}
 	return err
+}
+
+// RequestVote asks for a vote. Nobody who hears from a leader is to give it to a node that stands without being asked to
+// by a leader, though Raft takes it for one that was: see intake.
+func (t *safeTransport) RequestVote(id raft.ServerID, target raft.ServerAddress, args *raft.RequestVoteRequest,
+	resp *raft.RequestVoteResponse) error {
+	if args.LeadershipTransfer && !t.intake.invited.Load() {
+		unasked := *args
+		unasked.LeadershipTransfer = false
+		args = &unasked
+	}
+	return t.NetworkTransport.RequestVote(id, target, args, resp)
 }
 
 // InstallSnapshot sends a snapshot and notes that the follower has it.

@@ -41,7 +41,7 @@ var meanings = map[string]string{
 
 	"raft.log_store": "what keeps Raft's log: wal (segments, by raft-wal), or boltdb, which syncs twice a write instead of " +
 		"once; fixed when the node first starts",
-	"raft.heartbeat_timeout": "without word from the leader for this long, a follower stands for election",
+	"raft.heartbeat_timeout": "a follower stands for election without word from the leader for this long, or without a connection of it for a fifth of this",
 	"raft.election_timeout":  "how long a candidate waits for votes; at least heartbeat_timeout",
 	"raft.leader_lease_timeout": "a leader without contact to a majority for this long steps down; at " +
 		"most heartbeat_timeout",
